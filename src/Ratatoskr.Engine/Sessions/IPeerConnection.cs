@@ -14,7 +14,7 @@ public interface IPeerConnection
 
     /// <summary>
     /// Whether the connection wants more. false from the moment the queue passes its high-water mark (or the socket is gone) until it has drained;
-    /// then <see cref="PeerSession.Drained"/> is called once. A caller that respects it never builds a backlog: it remembers state, not messages.
+    /// then <see cref="IPeerSession.Drained"/> is called once. A caller that respects it never builds a backlog: it remembers state, not messages.
     /// </summary>
     bool IsWritable { get; }
 
