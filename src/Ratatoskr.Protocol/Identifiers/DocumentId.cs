@@ -7,8 +7,11 @@ namespace Ratatoskr.Protocol.Identifiers;
 /// One payload has exactly one valid text, so comparing texts compares documents. The default value names nothing.
 /// </summary>
 /// <remarks>Immutable; safe on any thread.</remarks>
-public readonly struct DocumentId : IEquatable<DocumentId>
+public readonly struct DocumentId : IEquatable<DocumentId>, IByteId<DocumentId>
 {
+    /// <summary>Bytes of text; longer ones are refused.</summary>
+    public const int LengthMax = Base58Check.TextLengthMax;
+
     private readonly byte[]? _text;
 
     private DocumentId(byte[] text) => _text = text;
@@ -23,6 +26,35 @@ public readonly struct DocumentId : IEquatable<DocumentId>
 
     /// <summary>Takes a text that is known to be valid: one that was checked before it was stored, or made by us. Copies it.</summary>
     public static DocumentId FromTrusted(ReadOnlySpan<byte> text) => new(text.ToArray());
+
+    /// <summary>Takes the text of a frame if it is base58check of at least one byte. Allocates the id itself and nothing else.</summary>
+    public static bool TryParse(ReadOnlySpan<byte> utf8Text, out DocumentId id)
+    {
+        bool valid = IsValid(utf8Text);
+        id = valid ? FromTrusted(utf8Text) : default;
+        return valid;
+    }
+
+    /// <summary>Whether a text is base58check of at least one byte. Two SHA-256: look the text up among known ids first.</summary>
+    public static bool IsValid(ReadOnlySpan<byte> utf8Text)
+    {
+        Span<byte> payload = stackalloc byte[Base58Check.PayloadLengthMax];
+        return Base58Check.TryDecode(utf8Text, payload, out int length) && length > 0;
+    }
+
+    /// <summary>The id of these bytes: 16 random ones as a rule, but any will do (at least 1; at most about 370).</summary>
+    /// <exception cref="ArgumentException">None, or more than a text of <see cref="LengthMax"/> can hold.</exception>
+    public static DocumentId FromPayload(ReadOnlySpan<byte> payload) =>
+        TryFromPayload(payload, out DocumentId id) ? id : throw new ArgumentException("empty or too long", nameof(payload));
+
+    /// <inheritdoc cref="FromPayload"/>
+    public static bool TryFromPayload(ReadOnlySpan<byte> payload, out DocumentId id)
+    {
+        Span<byte> text = stackalloc byte[LengthMax];
+        bool valid = Base58Check.TryEncode(payload, text, out int length) && payload.Length > 0;
+        id = valid ? FromTrusted(text[..length]) : default;
+        return valid;
+    }
 
     /// <summary>
     /// The hash by which a document finds its shard and its buckets: FNV-1a over the text, the same in every process.
@@ -39,7 +71,7 @@ public readonly struct DocumentId : IEquatable<DocumentId>
 
     public override bool Equals(object? obj) => obj is DocumentId other && Equals(other);
 
-    public override int GetHashCode() => Comparer.Instance.GetHashCode(Text);
+    public override int GetHashCode() => Comparer.Hash(Text);
 
     public override string ToString() => Encoding.ASCII.GetString(Text);
 
@@ -47,25 +79,13 @@ public readonly struct DocumentId : IEquatable<DocumentId>
 
     public static bool operator !=(DocumentId left, DocumentId right) => !left.Equals(right);
 
-    /// <summary>Lets a dictionary keyed by <see cref="DocumentId"/> be asked with the bytes of a frame, without making an id first.</summary>
-    public sealed class Comparer : IEqualityComparer<DocumentId>, IAlternateEqualityComparer<ReadOnlySpan<byte>, DocumentId>
+    /// <inheritdoc/>
+    public sealed class Comparer : ByteIdComparer<DocumentId>
     {
         public static readonly Comparer Instance = new();
 
-        public bool Equals(DocumentId x, DocumentId y) => x.Equals(y);
-
-        public int GetHashCode(DocumentId obj) => GetHashCode(obj.Text);
-
-        public bool Equals(ReadOnlySpan<byte> alternate, DocumentId other) => alternate.SequenceEqual(other.Text);
-
-        /// <summary>Seeded per process by the framework, so colliding ids cannot be prepared.</summary>
-        public int GetHashCode(ReadOnlySpan<byte> alternate)
+        private Comparer()
         {
-            HashCode hash = default;
-            hash.AddBytes(alternate);
-            return hash.ToHashCode();
         }
-
-        public DocumentId Create(ReadOnlySpan<byte> alternate) => FromTrusted(alternate);
     }
 }
