@@ -1,0 +1,31 @@
+namespace Ratatoskr.Protocol.Messages;
+
+/// <summary>Codes in the <c>error</c> field that clients of the original server know.</summary>
+public static class ErrorCodes
+{
+    public static ReadOnlySpan<byte> InvalidMessage => "invalid_message"u8;
+
+    public static ReadOnlySpan<byte> NotAuthenticated => "not_authenticated"u8;
+
+    public static ReadOnlySpan<byte> AlreadyAuthenticated => "already_authenticated"u8;
+
+    public static ReadOnlySpan<byte> AuthTimeout => "auth_timeout"u8;
+
+    /// <summary>In <c>auth_error</c>.</summary>
+    public static ReadOnlySpan<byte> InvalidToken => "invalid_token"u8;
+
+    /// <summary>In <c>auth_error</c>.</summary>
+    public static ReadOnlySpan<byte> MissingCredentials => "missing_credentials"u8;
+
+    public static ReadOnlySpan<byte> RateLimited => "rate_limited"u8;
+
+    public static ReadOnlySpan<byte> DocumentNotFound => "document_not_found"u8;
+
+    public static ReadOnlySpan<byte> PermissionDenied => "permission_denied"u8;
+
+    public static ReadOnlySpan<byte> InvalidSyncMessage => "invalid_sync_message"u8;
+
+    public static ReadOnlySpan<byte> QuotaExceeded => "quota_exceeded"u8;
+
+    public static ReadOnlySpan<byte> InternalError => "internal_error"u8;
+}
