@@ -171,10 +171,10 @@ public sealed class MessageAssembler(int messageLengthMax) : IDisposable
         int needed = _length + take;
         if (_buffer is not null && needed <= _buffer.Length) return;
 
-        // A message that is here as a whole gets what it needs; one that is still arriving gets room to grow, up to what it declares.
-        bool whole = _frame.Fin && take == _frameLeft;
-        int room = whole ? needed : (int)Math.Min(_length + _frameLeft, Math.Max(2L * needed, FirstBufferLength));
-        byte[] larger = ArrayPool<byte>.Shared.Rent(Math.Max(room, needed));
+        // Doubling, but never beyond what may still come: a message that is here as a whole gets just what it needs.
+        long mayCome = _frame.Fin ? _length + _frameLeft : messageLengthMax;
+        long wish = Math.Max(needed, Math.Max(2L * _length, FirstBufferLength));
+        byte[] larger = ArrayPool<byte>.Shared.Rent((int)Math.Min(wish, mayCome));
         _buffer.AsSpan(0, _length).CopyTo(larger);
         if (_buffer is not null) ArrayPool<byte>.Shared.Return(_buffer);
         _buffer = larger;

@@ -1,0 +1,85 @@
+using System.Buffers;
+
+namespace Ratatoskr.Protocol.WebSockets;
+
+/// <summary>A sound upgrade to WebSocket (RFC 6455 §4.1): a GET over HTTP/1.1 with a valid key, version 13 and no body.</summary>
+/// <remarks>Header values are Latin-1 text without surrounding blanks; nothing is decoded further.</remarks>
+public sealed class UpgradeRequest
+{
+    private readonly IReadOnlyList<KeyValuePair<string, string>> _headers;
+
+    internal UpgradeRequest(string path, string query, IReadOnlyList<KeyValuePair<string, string>> headers)
+    {
+        Path = path;
+        Query = query;
+        _headers = headers;
+        Host = Header("Host") ?? "";
+        Key = Header("Sec-WebSocket-Key") ?? "";
+    }
+
+    /// <summary>From the first slash to the question mark, percent-encoding as sent.</summary>
+    public string Path { get; }
+
+    /// <summary>Behind the question mark, percent-encoding as sent; empty if there is none.</summary>
+    public string Query { get; }
+
+    /// <summary>Host and perhaps port, as the client wrote it.</summary>
+    public string Host { get; }
+
+    /// <summary>Base64 of 16 bytes; goes into the answer.</summary>
+    public string Key { get; }
+
+    /// <summary>The page that opens the socket; null from anything but a browser.</summary>
+    public string? Origin => Header("Origin");
+
+    /// <summary>A secret: never logged.</summary>
+    public string? Authorization => Header("Authorization");
+
+    /// <summary>A secret: never logged.</summary>
+    public string? Cookie => Header("Cookie");
+
+    /// <summary>As sent: to be believed from trusted proxies only.</summary>
+    public string? ForwardedFor => Header("X-Forwarded-For");
+
+    /// <summary>A header by its name in any case; several lines are joined as RFC 9110 §5.3 and RFC 6265 allow.</summary>
+    public string? Header(string name)
+    {
+        string? value = null;
+        foreach ((string header, string line) in _headers)
+        {
+            if (!header.Equals(name, StringComparison.OrdinalIgnoreCase)) continue;
+            string separator = name.Equals("Cookie", StringComparison.OrdinalIgnoreCase) ? "; " : ", ";
+            value = value is null ? line : value + separator + line;
+        }
+
+        return value;
+    }
+
+    /// <summary>Looks at the first bytes of a connection. Nothing is consumed.</summary>
+    /// <param name="request">With <see cref="UpgradeOutcome.Upgrade"/>.</param>
+    /// <param name="headLength">With <see cref="UpgradeOutcome.Upgrade"/>: bytes up to and with the empty line; frames may follow.</param>
+    /// <param name="refusal">With <see cref="UpgradeOutcome.Malformed"/>.</param>
+    public static UpgradeOutcome Parse(
+        in ReadOnlySequence<byte> input, UpgradeLimits limits, out UpgradeRequest? request, out int headLength, out UpgradeRefusal refusal)
+    {
+        request = null;
+        headLength = 0;
+        refusal = default;
+        if (!UpgradeParser.MayBeUpgrade(input)) return UpgradeOutcome.NotAnUpgrade;
+
+        int length = (int)Math.Min(input.Length, limits.HeadLengthMax);
+        ReadOnlySequence<byte> head = input.Slice(0, length);
+        if (head.IsSingleSegment) return UpgradeParser.Parse(head.FirstSpan, limits, out request, out headLength, out refusal);
+
+        byte[] joined = ArrayPool<byte>.Shared.Rent(length);
+        try
+        {
+            head.CopyTo(joined);
+            return UpgradeParser.Parse(joined.AsSpan(0, length), limits, out request, out headLength, out refusal);
+        }
+        finally
+        {
+            ArrayPool<byte>.Shared.Return(joined, clearArray: true);        // may have held a token
+        }
+    }
+}
