@@ -33,11 +33,14 @@ public sealed class SharedBuffer
     public Span<byte> Writable => _array.AsSpan(0, Length);
 
     /// <summary>Rents a buffer of exactly <paramref name="length"/> usable bytes with one reference; its content is undefined.</summary>
-    public static SharedBuffer Rent(int length)
+    public static SharedBuffer Rent(int length) => Adopt(length == 0 ? [] : ArrayPool<byte>.Shared.Rent(length), length);
+
+    /// <summary>Takes over an array rented from the shared pool, with one reference.</summary>
+    internal static SharedBuffer Adopt(byte[] rented, int length)
     {
         if (Pool.TryDequeue(out SharedBuffer? buffer)) Interlocked.Decrement(ref s_pooled);
         else buffer = new SharedBuffer();
-        buffer._array = length == 0 ? [] : ArrayPool<byte>.Shared.Rent(length);
+        buffer._array = rented;
         buffer.Length = length;
         buffer._references = 1;
         return buffer;

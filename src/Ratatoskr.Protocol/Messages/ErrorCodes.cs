@@ -27,5 +27,12 @@ public static class ErrorCodes
 
     public static ReadOnlySpan<byte> QuotaExceeded => "quota_exceeded"u8;
 
+    /// <summary>A change that would spoil the document is refused; the message says what is wrong with it.</summary>
+    public static ReadOnlySpan<byte> InvalidChange => "invalid_change"u8;
+
+    public static ReadOnlySpan<byte> InvalidDocumentId => "invalid_document_id"u8;
+
+    public static ReadOnlySpan<byte> TooManyDocuments => "too_many_documents"u8;
+
     public static ReadOnlySpan<byte> InternalError => "internal_error"u8;
 }

@@ -1,0 +1,637 @@
+using System.Buffers;
+using Automerge.Changes;
+using Automerge.Format;
+using Automerge.Sync;
+using Ratatoskr.Engine.Buffers;
+using Ratatoskr.Engine.RemoteHeads;
+using Ratatoskr.Engine.Sessions;
+using Ratatoskr.Engine.Shards;
+using Ratatoskr.Engine.Storage;
+using Ratatoskr.Protocol.Identifiers;
+using Ratatoskr.Protocol.Messages;
+using Ratatoskr.Protocol.WebSockets;
+
+namespace Ratatoskr.Engine.Documents;
+
+/// <summary>
+/// One document and the peers that have it open. Takes sync messages, validates their changes, gives them to the store, and marks
+/// who has to hear of them; <see cref="FanOut"/> then speaks, once per peer and turn.
+/// Content comes from the store when it is first needed and may leave memory whenever nothing depends on it.
+/// </summary>
+/// <remarks>Owned by its shard: one caller at a time, never awaits. While content is loaded or a worker verifies, inputs wait here.</remarks>
+internal sealed class DocumentActor(DocumentId id, Shard shard)
+{
+    // Header (10) and no actors, heads, change or operation columns: what 2.x clients send for "I have nothing".
+    private const int EmptyDocumentLength = 14;
+
+    private readonly Queue<ShardInput> _waiting = new(0);
+    private readonly StoreQueue _store = new();
+    private long _waitingBytes;
+    private bool _loading;
+    private int _busy;
+    private int _unstoredFrom;
+    private bool _recreating;
+    private uint _accessVersion = 1;
+
+    public DocumentId Id { get; } = id;
+
+    public DocumentContent? Content { get; private set; }
+
+    public List<PeerLink> Links { get; } = new(0);
+
+    /// <summary>Links that may have to be sent something in this turn.</summary>
+    public List<PeerLink> DirtyLinks { get; } = new(0);
+
+    public RemoteHeadsTable? RemoteHeads { get; set; }
+
+    /// <summary>The last store operation known to be on disk, with all before it.</summary>
+    public ulong Committed => _store.Committed;
+
+    /// <summary>In the shard's list of documents to flush at the end of the turn.</summary>
+    public bool Listed { get; set; }
+
+    public Timestamp LastUsed { get; set; }
+
+    /// <summary>What the shard's budget was charged for the content.</summary>
+    public long ChargedBytes { get; set; }
+
+    public bool CanEvict => Content is not null && !_loading && _busy == 0 && _store.Count == 0 && _unstoredFrom == Content.Graph.Count && Content.Queue is not { Count: > 0 };
+
+    public bool IsForgettable => Links.Count == 0 && _waiting.Count == 0 && !_loading && _busy == 0 && _store.Count == 0 && (Content is null || CanEvict);
+
+    private bool MustWait => _loading || _busy > 0;
+
+    public PeerLink Open(PeerSession session)
+    {
+        PeerLink link = new(session, this) { WholeSendsLeft = shard.Limits.WholeDocumentBurst };
+        Links.Add(link);
+        return link;
+    }
+
+    public void Close(PeerLink link)
+    {
+        link.Closed = true;
+        Links.Remove(link);
+        if (link.Provides) MarkWanting();
+    }
+
+    /// <summary>Takes a sync, request or doc-unavailable message.</summary>
+    public void Receive(PeerLink link, in ShardInput input, Timestamp now, IEffects effects)
+    {
+        LastUsed = now;
+        if (MustWait)
+        {
+            Wait(link, input, effects);
+            return;
+        }
+
+        if (input.Message.Kind == MessageKind.DocUnavailable)
+        {
+            link.Provides = false;
+            MarkWanting();
+            input.Payload!.Release();
+            return;
+        }
+
+        if (!MayRead(link, effects))
+        {
+            input.Payload!.Release();
+            return;
+        }
+
+        if (Content is null)
+        {
+            _loading = true;
+            effects.Load(Id);
+            Wait(link, input, effects);
+            return;
+        }
+
+        if (NeedsStoredState(link))
+        {
+            link.StateAsked = true;
+            link.AwaitsState = true;
+            _busy++;
+            effects.LoadSyncState(Id, link.Session);
+            Wait(link, input, effects);
+            return;
+        }
+
+        ReceiveSync(link, input, now, effects);
+    }
+
+    public void Loaded(DocumentContent? content, Exception? error, Timestamp now, IEffects effects)
+    {
+        _loading = false;
+        if (content is null)
+        {
+            // The peers keep what they have and are told that we cannot serve; the next message tries again.
+            shard.Log.LoadFailed(Id, error);
+            foreach (PeerLink link in Links) effects.SendUnavailable(shard, link.Session, Id);
+            DropWaiting();
+            return;
+        }
+
+        if (content.Damage is { } damage) shard.Log.Damaged(Id, damage);
+        Content = content;
+        _unstoredFrom = content.Graph.Count;
+        LastUsed = now;
+        shard.Recharge(this);
+        foreach (PeerLink link in Links)
+        {
+            link.State.ForgetSent();
+            if (link.Dirty) Mark(link);
+        }
+
+        Resume(now, effects);
+    }
+
+    public void SyncStateLoaded(PeerLink? link, ReadOnlyMemory<byte> state, Timestamp now, IEffects effects)
+    {
+        _busy--;
+        if (link is { Closed: false })
+        {
+            link.AwaitsState = false;
+            if (!state.IsEmpty && SyncState.TryDecode(state.Span, out SyncState? decoded) && decoded is not null)
+            {
+                link.State = decoded;
+                link.SavedSharedHash = SharedHash(decoded);
+            }
+        }
+
+        Resume(now, effects);
+    }
+
+    public void Verified(IngressJob job, Timestamp now, IEffects effects)
+    {
+        _busy--;
+        shard.HeldBytes -= job.Payload.Length;
+        PeerLink link = job.Link;
+        if (link.Refused || !link.Decision.MayWrite) Finish(job.Payload, job.Message, link, ignoreChanges: true, now, effects);
+        else
+        {
+            Span<ChangeHash> headsBefore = CopyHeads(stackalloc ChangeHash[8]);
+            if (job.Adopted is { } graph) Adopt(link, graph, job.AdoptedChunk!, effects);
+            foreach (byte[] change in job.Changes)
+            {
+                if (!Take(link, change, effects)) break;
+            }
+
+            if (job.Refusal is { } refusal) Refuse(link, refusal, effects);
+            Finish(job.Payload, job.Message, link, headsBefore, link.Refused, now, effects);
+        }
+
+        Resume(now, effects);
+    }
+
+    public void Recreated(RecreateJob job)
+    {
+        _recreating = false;
+        if (Content is null) return;
+        if (job.Changes is null)
+        {
+            shard.Log.Damaged(Id, job.Error!);
+            return;
+        }
+
+        Content.KeepRecreated(job.Changes);
+        foreach (PeerLink link in Links)
+        {
+            if (link.Dirty) Mark(link);
+        }
+    }
+
+    public void Appended(ulong number, AppendOutcome outcome, Exception? error, Timestamp now, IEffects effects)
+    {
+        if (!_store.Awaits(number)) return;                  // the document was read anew meanwhile
+        if (outcome == AppendOutcome.Stored && error is null)
+        {
+            _store.Complete(number);
+
+            foreach (PeerLink link in Links)
+            {
+                if (link.Dirty && link.OwnChangesIn <= Committed) Mark(link);
+            }
+
+            if (!_store.HoldsSnapshot && Content is not null && _unstoredFrom < Content.Graph.Count) shard.MarkDirty(this);
+            return;
+        }
+
+        if (outcome == AppendOutcome.Fenced)
+        {
+            // Somebody else has spoken since the decision was made. What we hold beyond the store is given up; its authors still have it,
+            // are asked again under a new decision, and were never told that it was safe.
+            Reload(now, effects);
+            return;
+        }
+
+        shard.Log.AppendFailed(Id, number, error);
+        shard.RetryLater(this);
+    }
+
+    /// <summary>Sends every unanswered store operation again, in order; repeating one that was stored does no harm.</summary>
+    public void Retry(IEffects effects) => _store.Retry(effects);
+
+    public void AccessChanged(IEffects effects, Timestamp now)
+    {
+        _accessVersion++;
+        for (int i = Links.Count - 1; i >= 0; i--)
+        {
+            PeerLink link = Links[i];
+            bool wasDenied = link.Denied;
+            link.Refused = false;
+            if (!MayRead(link, effects) || !wasDenied) continue;
+            link.Wants = true;
+            link.WantsUntil = now.AfterMs(shard.Limits.ProviderTimeoutMs);
+            Mark(link);
+        }
+
+        if (Content is null && !_loading && Links.Exists(l => l.Wants))
+        {
+            _loading = true;
+            effects.Load(Id);
+        }
+    }
+
+    /// <summary>Gives the content up and reads it again: another writer has moved the truth.</summary>
+    public void Reload(Timestamp now, IEffects effects)
+    {
+        if (_busy > 0 || _loading) return;
+        _store.Clear();
+        Evict();
+        foreach (PeerLink link in Links)
+        {
+            link.State = new SyncState();
+            link.Dirty = true;
+        }
+
+        if (Links.Count == 0) return;
+        _loading = true;
+        LastUsed = now;
+        effects.Load(Id);
+    }
+
+    /// <summary>Lets everything go after an internal error; results that still arrive find nobody.</summary>
+    public void Abandon()
+    {
+        foreach (PeerLink link in Links)
+        {
+            link.Closed = true;
+            link.Session.Slots[shard.Index]?.Links.Remove(Id);
+        }
+
+        Links.Clear();
+        DropWaiting();
+        _store.Clear();
+        Evict();
+    }
+
+    public void Evict()
+    {
+        Content = null;
+        shard.Recharge(this);
+    }
+
+    /// <summary>Whether the cached decision, renewed if the document's access has moved, lets the peer read; tells it once when not.</summary>
+    public bool MayRead(PeerLink link, IEffects effects)
+    {
+        if (link.DecidedAtVersion != _accessVersion)
+        {
+            link.Decision = shard.Access.Decide(link.Session.Principal, Id);
+            link.DecidedAtVersion = _accessVersion;
+            link.State.ReadOnly = link.Refused || !link.Decision.MayWrite;
+            if (link.Decision.MayRead) link.Denied = false;
+        }
+
+        if (link.Decision.MayRead) return true;
+        if (!link.Denied) effects.SendError(shard, link.Session, ErrorCodes.PermissionDenied, "Read access required", Id);
+        link.Denied = true;
+        effects.SendUnavailable(shard, link.Session, Id);
+        return false;
+    }
+
+    /// <summary>At the end of a turn: the changes taken in it go to the store, in one operation where their bytes lie together.</summary>
+    public void StoreChanges(IEffects effects)
+    {
+        if (Content is not { } content || _store.HoldsSnapshot) return;
+        while (_unstoredFrom < content.Graph.Count)
+        {
+            ReadOnlyMemory<byte> chunks = content.Tail.ContiguousFrom(_unstoredFrom - content.SnapshotRows, out int next);
+            _unstoredFrom = content.SnapshotRows + next;
+            content.LastSequence++;
+            AppendBatch batch = new(Id, chunks, content.Graph.Heads.ToArray());
+            _store.Start(new StoreOperation(_store.NextNumber(), batch, WriteFence()), effects);
+        }
+
+        foreach (PeerLink link in Links)
+        {
+            if (!link.Wrote) continue;
+            link.Wrote = false;
+            link.OwnChangesIn = _store.Last;
+        }
+
+        shard.Recharge(this);
+    }
+
+    public void AskToRecreate(HashSet<int> rows, IEffects effects)
+    {
+        if (_recreating) return;
+        _recreating = true;
+        effects.Recreate(new RecreateJob(this, Content!.Snapshot, rows, shard.Limits));
+    }
+
+    public void Mark(PeerLink link)
+    {
+        link.Dirty = true;
+        if (!link.Listed)
+        {
+            link.Listed = true;
+            DirtyLinks.Add(link);
+        }
+
+        shard.MarkDirty(this);
+    }
+
+    public bool HasProvider()
+    {
+        foreach (PeerLink link in Links)
+        {
+            if (link.Provides) return true;
+        }
+
+        return false;
+    }
+
+    public void Tick(Timestamp now, IEffects effects)
+    {
+        foreach (PeerLink link in Links)
+        {
+            link.WholeSendsLeft = Math.Min(shard.Limits.WholeDocumentBurst, link.WholeSendsLeft + 1);
+            if (link.Dirty || (link.Wants && now >= link.WantsUntil)) Mark(link);
+            SaveState(link, effects);
+        }
+    }
+
+    /// <summary>Keeps what a persistent peer shares with us, if that has changed since.</summary>
+    public void SaveState(PeerLink link, IEffects effects)
+    {
+        if (!link.Session.IsPersistent || Content is null || link.AwaitsState) return;
+        int shared = SharedHash(link.State);
+        if (shared == link.SavedSharedHash) return;
+        link.SavedSharedHash = shared;
+        ArrayBufferWriter<byte> encoded = new();
+        link.State.Encode(encoded);
+        effects.SaveSyncState(Id, link.Session, encoded.WrittenMemory);
+    }
+
+    private static int SharedHash(SyncState state)
+    {
+        HashCode hash = default;
+        foreach (ref readonly ChangeHash head in state.SharedHeads) hash.AddBytes(head.Bytes);
+        return hash.ToHashCode();
+    }
+
+    private bool NeedsStoredState(PeerLink link) =>
+        link.Session.IsPersistent && !link.StateAsked && Content!.Graph.Count > 0;
+
+    private void ReceiveSync(PeerLink link, in ShardInput input, Timestamp now, IEffects effects)
+    {
+        if (!SyncMessageReader.TryRead(input.Message.Data.In(input.Payload!.Span), out SyncMessageReader message, out string? error))
+        {
+            shard.Metrics.BadSyncMessage();
+            link.Session.LogOnce(error!);
+            effects.SendError(shard, link.Session, ErrorCodes.InvalidSyncMessage, error!, Id);
+            input.Payload.Release();
+            return;
+        }
+
+        bool ignore = link.Refused || !link.Decision.MayWrite;
+        if (message.ChangeCount == 0 || ignore)
+        {
+            Finish(link, message, Content!.Graph.Heads, ignore && message.ChangeCount > 0, now, effects);
+            if (ignore && message.ChangeCount > 0) TellReadOnly(link, effects);
+            input.Payload.Release();
+            return;
+        }
+
+        if (NeedsWorker(message))
+        {
+            _busy++;
+            shard.HeldBytes += input.Bytes;
+            effects.Verify(new IngressJob(link, input.Payload, input.Message, Content!, shard.HashKey, shard.Limits));
+            return;
+        }
+
+        Span<ChangeHash> headsBefore = CopyHeads(stackalloc ChangeHash[8]);
+        foreach (ReadOnlySpan<byte> entry in message.Changes)
+        {
+            ReadOnlySpan<byte> chunks = entry;
+            while (!chunks.IsEmpty && !link.Refused)
+            {
+                if (!ChunkReader.TryRead(chunks, out Chunk chunk, out ChunkError chunkError))
+                {
+                    Refuse(link, chunkError.Describe(), effects);
+                    break;
+                }
+
+                if (chunk.Type == ChunkType.Change && !Take(link, chunk.Bytes, effects)) break;
+                chunks = chunks[chunk.Length..];
+            }
+        }
+
+        Finish(link, message, headsBefore, link.Refused, now, effects);
+        input.Payload.Release();
+    }
+
+    // Only small runs of plain change chunks are verified inline; an empty document chunk is how 2.x says "I have nothing".
+    private bool NeedsWorker(in SyncMessageReader message)
+    {
+        int bytes = 0;
+        foreach (ReadOnlySpan<byte> entry in message.Changes)
+        {
+            bytes += entry.Length;
+            if (bytes > shard.Limits.InlineChangesBytesMax) return true;
+            ReadOnlySpan<byte> chunks = entry;
+            while (ChunkReader.TryRead(chunks, out Chunk chunk, out _))
+            {
+                if (chunk.Type != ChunkType.Change && !IsEmptyDocument(chunk)) return true;
+                chunks = chunks[chunk.Length..];
+            }
+        }
+
+        return false;
+    }
+
+    /// <summary>Verifies one change chunk (format §10, rules 1–3) and takes it. Rule 4 (its references exist) has its place here, before the graph.</summary>
+    /// <returns>false: refused; the link is read-only from now on.</returns>
+    private bool Take(PeerLink link, ReadOnlySpan<byte> chunk, IEffects effects)
+    {
+        ChangeVerdict verdict = ChangeVerifier.Verify(chunk, shard.Limits.Change, out ChangeHeader header);
+        if (!verdict.IsOk)
+        {
+            Refuse(link, verdict.What, effects);
+            return false;
+        }
+
+        GraphVerdict added = Content!.Accept(header, shard.Limits, out bool freed);
+        if (freed) HoldQueuedAuthors();
+        switch (added)
+        {
+            case GraphVerdict.Added:
+                link.Wrote = true;
+                shard.Metrics.ChangeTaken();
+                return true;
+            case GraphVerdict.Duplicate:
+                // Perhaps not on disk yet, and not this peer's own: what it sent is confirmed with the rest.
+                if (_store.Count > 0) link.OwnChangesIn = _store.Last;
+                if (_unstoredFrom < Content.Graph.Count) link.Wrote = true;
+                return true;
+            case GraphVerdict.MissingDeps:
+                link.HasQueued = true;
+                return true;
+            default:
+                Refuse(link, $"change {header.Hash}: {added}", effects);
+                return false;
+        }
+    }
+
+    // Whose queued changes came free is not kept: nobody who has queued any is answered before they are on disk.
+    private void HoldQueuedAuthors()
+    {
+        foreach (PeerLink link in Links) link.Wrote |= link.HasQueued;
+    }
+
+    private static bool IsEmptyDocument(in Chunk chunk) => chunk.Type == ChunkType.Document && chunk.Length == EmptyDocumentLength;
+
+    private void Adopt(PeerLink link, ChangeGraph graph, byte[] chunk, IEffects effects)
+    {
+        DocumentContent content = Content!;
+        content.ReplaceSnapshot(graph, chunk);
+        foreach (PeerLink other in Links) other.State.ForgetSent();
+        shard.Metrics.ChangeTaken();
+        ArrayBufferWriter<byte> index = new(graph.Count * 64);
+        SnapshotBody body = new(chunk, index.WrittenMemory, graph.Heads.ToArray());
+        StoreOperation operation = new(_store.NextNumber(), Id, content.Version, body, new TailRange(content.LastSequence), WriteFence());
+        content.Version = new SnapshotVersion(content.Version.Value + 1);
+        _unstoredFrom = content.SnapshotRows;
+        link.OwnChangesIn = _store.Last;
+        _store.Start(operation, effects);
+    }
+
+    private void Finish(SharedBuffer payload, RepoMessage message, PeerLink link, ReadOnlySpan<ChangeHash> headsBefore, bool ignoreChanges, Timestamp now, IEffects effects)
+    {
+        if (!link.Closed && SyncMessageReader.TryRead(message.Data.In(payload.Span), out SyncMessageReader reader, out _))
+        {
+            Finish(link, reader, headsBefore, ignoreChanges, now, effects);
+        }
+        else if (Content is not null && !Content.Graph.Heads.SequenceEqual(headsBefore))
+        {
+            MarkAll();
+        }
+
+        payload.Release();
+    }
+
+    private void Finish(SharedBuffer payload, RepoMessage message, PeerLink link, bool ignoreChanges, Timestamp now, IEffects effects) =>
+        Finish(payload, message, link, Content!.Graph.Heads, ignoreChanges, now, effects);
+
+    /// <summary>The protocol's side of a message whose changes were taken (or ignored).</summary>
+    private void Finish(PeerLink link, in SyncMessageReader message, ReadOnlySpan<ChangeHash> headsBefore, bool ignoreChanges, Timestamp now, IEffects effects)
+    {
+        ChangeGraph graph = Content!.Graph;
+        bool changed = !graph.Heads.SequenceEqual(headsBefore);
+        SyncSession.Receive(graph, link.State, message, headsBefore, ignoreChanges);
+        link.Provides = graph.Count == 0 && message.Heads.Length > 0;
+        link.Wants = graph.Count == 0 && message.Heads.Length == 0;
+        if (link.Wants) link.WantsUntil = now.AfterMs(shard.Limits.ProviderTimeoutMs);
+        if (changed) MarkAll();
+        Mark(link);
+        shard.Gossip.PeerHasHeads(link, message.Heads, now, effects);
+    }
+
+    private void Refuse(PeerLink link, string why, IEffects effects)
+    {
+        shard.Metrics.ChangeRefused();
+        link.Refused = true;
+        link.State.ReadOnly = true;
+        link.Session.LogOnce(why);
+        effects.SendError(shard, link.Session, ErrorCodes.InvalidChange, why, Id);
+        Mark(link);
+    }
+
+    private void TellReadOnly(PeerLink link, IEffects effects)
+    {
+        if (link.Refused) return;
+        link.Refused = true;
+        link.State.ReadOnly = true;
+        effects.SendError(shard, link.Session, ErrorCodes.PermissionDenied, "Write access required to apply changes", Id);
+    }
+
+    private void MarkAll()
+    {
+        foreach (PeerLink link in Links) Mark(link);
+    }
+
+    private void MarkWanting()
+    {
+        foreach (PeerLink link in Links)
+        {
+            if (link.Wants) Mark(link);
+        }
+    }
+
+    private void Wait(PeerLink link, in ShardInput input, IEffects effects)
+    {
+        if (_waitingBytes + input.Bytes > shard.Limits.DocumentWaitingBytesMax)
+        {
+            effects.Close(link.Session, CloseCode.TryAgainLater, "the document is busy and too much is waiting for it");
+            input.Payload!.Release();
+            return;
+        }
+
+        _waitingBytes += input.Bytes;
+        shard.HeldBytes += input.Bytes;
+        _waiting.Enqueue(input);
+    }
+
+    private void Resume(Timestamp now, IEffects effects)
+    {
+        while (!MustWait && _waiting.TryDequeue(out ShardInput input))
+        {
+            _waitingBytes -= input.Bytes;
+            shard.HeldBytes -= input.Bytes;
+            if (shard.FindLink(input.Session!, Id) is { } link) Receive(link, input, now, effects);
+            else input.Payload!.Release();
+            if (Content is null && _loading) return;
+        }
+    }
+
+    private void DropWaiting()
+    {
+        while (_waiting.TryDequeue(out ShardInput input)) input.Payload!.Release();
+        shard.HeldBytes -= _waitingBytes;
+        _waitingBytes = 0;
+    }
+
+    // The oldest decision among this turn's writers: what any of them may no longer do must not be stored.
+    private Fence WriteFence()
+    {
+        Fence? fence = null;
+        foreach (PeerLink link in Links)
+        {
+            if (!link.Wrote) continue;
+            Fence own = link.Decision.AuthorisedUnder;
+            if (fence is not { } oldest || (own.Epoch, own.Control).CompareTo((oldest.Epoch, oldest.Control)) < 0) fence = own;
+        }
+
+        return fence ?? shard.CurrentFence;
+    }
+
+    private Span<ChangeHash> CopyHeads(Span<ChangeHash> buffer)
+    {
+        ReadOnlySpan<ChangeHash> heads = Content!.Graph.Heads;
+        Span<ChangeHash> copy = heads.Length <= buffer.Length ? buffer[..heads.Length] : new ChangeHash[heads.Length];
+        heads.CopyTo(copy);
+        return copy;
+    }
+}

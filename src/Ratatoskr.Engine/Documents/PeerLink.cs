@@ -1,0 +1,68 @@
+using Automerge.Sync;
+using Ratatoskr.Engine.Access;
+using Ratatoskr.Engine.Sessions;
+
+namespace Ratatoskr.Engine.Documents;
+
+/// <summary>One session's interest in one document: its sync state, what it may do, and what it is owed.</summary>
+/// <remarks>Owned by the document's shard.</remarks>
+internal sealed class PeerLink(PeerSession session, DocumentActor document)
+{
+    public PeerSession Session { get; } = session;
+
+    public DocumentActor Document { get; } = document;
+
+    public SyncState State { get; set; } = new();
+
+    /// <summary>The cached access decision; good while <see cref="DecidedAtVersion"/> is the document's.</summary>
+    public AccessDecision Decision { get; set; }
+
+    public uint DecidedAtVersion { get; set; }
+
+    /// <summary>
+    /// The store operation that holds this peer's last own changes. Until it is committed nothing is sent to the peer for this document:
+    /// any frame would carry heads that confirm what is not yet on disk.
+    /// </summary>
+    public ulong OwnChangesIn { get; set; }
+
+    /// <summary>Something may have to be sent; the link is in the document's list of those, or waits for its socket or its commit.</summary>
+    public bool Dirty { get; set; }
+
+    /// <summary>In the document's dirty list of this turn.</summary>
+    public bool Listed { get; set; }
+
+    /// <summary>Wrote in this turn; its changes get their store operation at the end of it.</summary>
+    public bool Wrote { get; set; }
+
+    /// <summary>Sent changes that went to the queue at some time.</summary>
+    public bool HasQueued { get; set; }
+
+    /// <summary>Asked for a document that has no content and was not told yet that it is unavailable.</summary>
+    public bool Wants { get; set; }
+
+    /// <summary>When to tell it so even though another peer claims to have the document.</summary>
+    public Timestamp WantsUntil { get; set; }
+
+    /// <summary>Said that it has changes we lack, and has not said otherwise since.</summary>
+    public bool Provides { get; set; }
+
+    /// <summary>Was told that it may not read; a grant makes it whole again.</summary>
+    public bool Denied { get; set; }
+
+    /// <summary>Sent a change that was refused; its further changes are ignored and it was told once.</summary>
+    public bool Refused { get; set; }
+
+    /// <summary>Its persisted sync state was asked for.</summary>
+    public bool StateAsked { get; set; }
+
+    /// <summary>Its persisted sync state was asked for and is not here yet.</summary>
+    public bool AwaitsState { get; set; }
+
+    /// <summary>The shared heads that were last given to the store, to save only what changed.</summary>
+    public int SavedSharedHash { get; set; }
+
+    /// <summary>Whole documents and resets it may still be sent in this second.</summary>
+    public int WholeSendsLeft { get; set; }
+
+    public bool Closed { get; set; }
+}

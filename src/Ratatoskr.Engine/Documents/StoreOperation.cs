@@ -1,0 +1,45 @@
+using Ratatoskr.Engine.Shards;
+using Ratatoskr.Engine.Storage;
+using Ratatoskr.Protocol.Identifiers;
+
+namespace Ratatoskr.Engine.Documents;
+
+/// <summary>An append or snapshot on its way to the store, kept until it is known to be there so that it can be sent again.</summary>
+internal sealed class StoreOperation
+{
+    private readonly AppendBatch _append;
+    private readonly SnapshotBody? _snapshot;
+    private readonly SnapshotVersion _read;
+    private readonly TailRange _folded;
+    private readonly Fence _fence;
+
+    public StoreOperation(ulong number, in AppendBatch append, Fence fence)
+    {
+        Number = number;
+        _append = append;
+        _fence = fence;
+    }
+
+    public StoreOperation(ulong number, DocumentId id, SnapshotVersion read, SnapshotBody snapshot, TailRange folded, Fence fence)
+    {
+        Number = number;
+        _append = new AppendBatch(id, default, default);
+        _read = read;
+        _snapshot = snapshot;
+        _folded = folded;
+        _fence = fence;
+    }
+
+    /// <summary>Its place in the document's store operations, from 1.</summary>
+    public ulong Number { get; }
+
+    public bool IsSnapshot => _snapshot is not null;
+
+    public bool Done { get; set; }
+
+    public void Start(IEffects effects)
+    {
+        if (_snapshot is null) effects.Append(Number, _append, _fence);
+        else effects.StoreSnapshot(Number, _append.Id, _read, _snapshot, _folded, _fence);
+    }
+}

@@ -1,0 +1,73 @@
+using Ratatoskr.Engine.Shards;
+
+namespace Ratatoskr.Engine.Documents;
+
+/// <summary>A document's store operations in order, from their start until they and all before them are on disk.</summary>
+/// <remarks>Owned by the document. Bounded by what its writers may send before they are acknowledged.</remarks>
+internal sealed class StoreQueue
+{
+    private readonly Queue<StoreOperation> _operations = new(0);
+
+    public int Count => _operations.Count;
+
+    /// <summary>The number of the operation last started.</summary>
+    public ulong Last { get; private set; }
+
+    /// <summary>The number up to which all is on disk.</summary>
+    public ulong Committed { get; private set; }
+
+    /// <summary>A snapshot is on its way; appends wait for it, so that they are counted after it.</summary>
+    public bool HoldsSnapshot { get; private set; }
+
+    public ulong NextNumber() => ++Last;
+
+    public void Start(StoreOperation operation, IEffects effects)
+    {
+        _operations.Enqueue(operation);
+        HoldsSnapshot |= operation.IsSnapshot;
+        operation.Start(effects);
+    }
+
+    /// <summary>Whether a result belongs to an operation that is still waited for.</summary>
+    public bool Awaits(ulong number)
+    {
+        foreach (StoreOperation operation in _operations)
+        {
+            if (operation.Number == number) return true;
+        }
+
+        return false;
+    }
+
+    public void Complete(ulong number)
+    {
+        foreach (StoreOperation operation in _operations)
+        {
+            if (operation.Number == number) operation.Done = true;
+        }
+
+        while (_operations.TryPeek(out StoreOperation? first) && first.Done)
+        {
+            _operations.Dequeue();
+            Committed = first.Number;
+            if (first.IsSnapshot) HoldsSnapshot = false;
+        }
+    }
+
+    /// <summary>Starts every unanswered operation again, in order; repeating one that was stored does no harm.</summary>
+    public void Retry(IEffects effects)
+    {
+        foreach (StoreOperation operation in _operations)
+        {
+            if (!operation.Done) operation.Start(effects);
+        }
+    }
+
+    /// <summary>Gives up waiting: what the store holds is read anew.</summary>
+    public void Clear()
+    {
+        _operations.Clear();
+        HoldsSnapshot = false;
+        Committed = Last;
+    }
+}

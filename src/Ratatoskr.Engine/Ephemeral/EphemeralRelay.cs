@@ -1,0 +1,86 @@
+using Ratatoskr.Engine.Buffers;
+using Ratatoskr.Engine.Documents;
+using Ratatoskr.Engine.Sessions;
+using Ratatoskr.Engine.Shards;
+using Ratatoskr.Protocol.Messages;
+
+namespace Ratatoskr.Engine.Ephemeral;
+
+/// <summary>
+/// Forwards ephemeral messages to the other peers that have the document open, changing only the target. Nothing is stored; a reader whose socket is full
+/// keeps a short ring of the newest ones.
+/// </summary>
+/// <remarks>One per shard.</remarks>
+internal sealed class EphemeralRelay(Shard shard)
+{
+    public void Relay(PeerLink from, in RepoMessage message, SharedBuffer payload, IEffects effects)
+    {
+        if (!from.Document.MayRead(from, effects)) return;
+        Forward(from.Document, from, from.Session.PeerId.Text, message, payload.Span, effects);
+    }
+
+    /// <summary>A whole ephemeral message that another node took from one of its peers.</summary>
+    public void RelayForeign(DocumentActor document, SharedBuffer payload, IEffects effects)
+    {
+        if (MessageReader.Read(payload.Span, out RepoMessage message, out _) != ReadOutcome.Message || message.Kind != MessageKind.Ephemeral) return;
+        Forward(document, null, message.SenderId.In(payload.Span), message, payload.Span, effects);
+    }
+
+    public static void SendKept(SessionSlot slot, PeerSession session, IEffects effects)
+    {
+        while (session.Connection.IsWritable && slot.KeptEphemerals is { Count: > 0 } kept)
+        {
+            SharedBuffer message = kept.Dequeue().Message;
+            effects.Send(session, message.Span, null);
+            message.Release();
+        }
+    }
+
+    public static void Forget(SessionSlot slot)
+    {
+        while (slot.KeptEphemerals is { Count: > 0 } kept) kept.Dequeue().Message.Release();
+    }
+
+    private void Forward(DocumentActor document, PeerLink? from, ReadOnlySpan<byte> sender, in RepoMessage message, ReadOnlySpan<byte> bytes, IEffects effects)
+    {
+        if (document.Links.Count < 2 && from is not null) return;
+        SharedBuffer? body = null;
+        byte[] envelope = shard.Scratch;
+        int sent = 0;
+        foreach (PeerLink link in document.Links)
+        {
+            if (link == from || !document.MayRead(link, effects)) continue;
+            body ??= SharedBuffer.Copy(message.Data.In(bytes));
+            int length = MessageWriter.WriteEphemeralEnvelope(
+                envelope, sender, link.Session.PeerId.Text, document.Id.Text, message.Count, message.SessionId.In(bytes), body.Length);
+            if (link.Session.Connection.IsWritable) effects.Send(link.Session, envelope.AsSpan(0, length), body);
+            else Keep(link, envelope.AsSpan(0, length), body);
+            sent++;
+        }
+
+        body?.Release();
+        shard.Metrics.EphemeralSent(sent);
+    }
+
+    private void Keep(PeerLink link, ReadOnlySpan<byte> envelope, SharedBuffer body)
+    {
+        if (link.Session.Slots[shard.Index] is not { } slot) return;
+        if (envelope.Length + body.Length > shard.Limits.EphemeralKeptBytesMax)
+        {
+            shard.Metrics.EphemeralDropped();
+            return;
+        }
+
+        Queue<KeptEphemeral> kept = slot.KeptEphemerals ??= new Queue<KeptEphemeral>();
+        if (kept.Count >= shard.Limits.EphemeralRingCount)
+        {
+            kept.Dequeue().Message.Release();
+            shard.Metrics.EphemeralDropped();
+        }
+
+        SharedBuffer whole = SharedBuffer.Rent(envelope.Length + body.Length);
+        envelope.CopyTo(whole.Writable);
+        body.Span.CopyTo(whole.Writable[envelope.Length..]);
+        kept.Enqueue(new KeptEphemeral(whole));
+    }
+}

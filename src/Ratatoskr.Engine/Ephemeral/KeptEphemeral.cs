@@ -1,0 +1,6 @@
+using Ratatoskr.Engine.Buffers;
+
+namespace Ratatoskr.Engine.Ephemeral;
+
+/// <summary>A whole ephemeral message for one slow reader; owns a reference to its bytes.</summary>
+internal readonly record struct KeptEphemeral(SharedBuffer Message);

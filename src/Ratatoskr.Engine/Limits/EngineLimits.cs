@@ -1,0 +1,70 @@
+using Automerge.Changes;
+
+namespace Ratatoskr.Engine.Limits;
+
+/// <summary>Every bound of the engine. Exceeding one has a consequence stated here; none grows memory.</summary>
+public sealed record EngineLimits
+{
+    /// <summary>Memory for loaded documents, all shards together; idle ones are let go beyond it.</summary>
+    public long MemoryBudgetBytes { get; init; } = 512L << 20;
+
+    /// <summary>Largest message of an established peer: a whole document is one frame.</summary>
+    public int MessageBytesMax { get; init; } = 100 << 20;
+
+    /// <summary>Largest message before the hello: a join with long ids fits a hundred times.</summary>
+    public int HelloBytesMax { get; init; } = 64 << 10;
+
+    /// <summary>Bad frames taken before a hello; the next closes with 1008.</summary>
+    public int BadFramesBeforeHelloMax { get; init; } = 8;
+
+    /// <summary>Bytes waiting in one shard's mailbox; senders are not read from until it is below.</summary>
+    public long MailboxBytesMax { get; init; } = 64L << 20;
+
+    /// <summary>Bytes waiting for one document (being loaded or verified); the sender that passes it is closed with 1013.</summary>
+    public long DocumentWaitingBytesMax { get; init; } = 256L << 20;
+
+    /// <summary>Changes above this are verified on a worker: 64 KiB cost about 0.5 ms inline.</summary>
+    public int InlineChangesBytesMax { get; init; } = 64 << 10;
+
+    /// <summary>What one compressed change may inflate to.</summary>
+    public int InflatedBytesMax { get; init; } = 64 << 20;
+
+    /// <summary>Bounds of a single change.</summary>
+    public ChangeLimits Change { get; init; } = ChangeLimits.Default;
+
+    /// <summary>Changes waiting for their dependencies, per document; further ones are dropped and asked for again.</summary>
+    public int QueueChangesMax { get; init; } = 10_000;
+
+    /// <summary>Bytes of changes waiting for their dependencies, per document.</summary>
+    public long QueueBytesMax { get; init; } = 16L << 20;
+
+    /// <summary>Documents one session may have open; beyond it the next is answered as unavailable.</summary>
+    public int DocumentsPerSessionMax { get; init; } = 100_000;
+
+    /// <summary>Storage ids one session may follow by remote-heads gossip; further ones are ignored.</summary>
+    public int RemoteSubscriptionsPerSessionMax { get; init; } = 1_000;
+
+    /// <summary>Storage ids whose heads are remembered per document; further ones are passed on but not remembered.</summary>
+    public int RemoteHeadsPerDocumentMax { get; init; } = 256;
+
+    /// <summary>Heads of one store that are passed on; a document with more is not gossiped about.</summary>
+    public int RemoteHeadsMax { get; init; } = 64;
+
+    /// <summary>News of heads from further in the future than this, in ms, are dropped.</summary>
+    public long RemoteHeadsClockSkewMs { get; init; } = 5 * 60_000;
+
+    /// <summary>How long a request for an unknown document waits for a peer that said it has it, in ms.</summary>
+    public int ProviderTimeoutMs { get; init; } = 10_000;
+
+    /// <summary>Whole documents and resets sent at once to one peer for one document; further ones wait a second each.</summary>
+    public int WholeDocumentBurst { get; init; } = 8;
+
+    /// <summary>Ephemeral messages kept for a slow reader; the oldest is dropped.</summary>
+    public int EphemeralRingCount { get; init; } = 64;
+
+    /// <summary>Largest ephemeral message kept for a slow reader, envelope included; larger ones it misses.</summary>
+    public int EphemeralKeptBytesMax { get; init; } = 16 << 10;
+
+    /// <summary>A document without peers leaves memory after this long, in ms, even within the budget.</summary>
+    public int IdleDocumentMs { get; init; } = 60_000;
+}

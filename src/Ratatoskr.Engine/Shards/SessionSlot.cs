@@ -1,0 +1,26 @@
+using Ratatoskr.Engine.Documents;
+using Ratatoskr.Engine.Ephemeral;
+using Ratatoskr.Protocol.Identifiers;
+
+namespace Ratatoskr.Engine.Shards;
+
+/// <summary>What one shard keeps of one session.</summary>
+/// <remarks>Owned by the shard.</remarks>
+internal sealed class SessionSlot
+{
+    public SessionSlot() => LinksByText = Links.GetAlternateLookup<ReadOnlySpan<byte>>();
+
+    public Dictionary<DocumentId, PeerLink> Links { get; } = new(DocumentId.Comparer.Instance);
+
+    /// <summary>The same, asked with a frame's bytes.</summary>
+    public Dictionary<DocumentId, PeerLink>.AlternateLookup<ReadOnlySpan<byte>> LinksByText { get; }
+
+    /// <summary>Storage ids whose heads the session wants to hear of; null for none.</summary>
+    public HashSet<StorageId>? Follows { get; set; }
+
+    /// <summary>In the runner's list of connections to flush at the end of the turn.</summary>
+    public bool Touched { get; set; }
+
+    /// <summary>Ephemeral messages that its full socket could not take yet; null for none.</summary>
+    public Queue<KeptEphemeral>? KeptEphemerals { get; set; }
+}

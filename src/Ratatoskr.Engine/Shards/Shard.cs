@@ -1,0 +1,358 @@
+using Ratatoskr.Engine.Access;
+using Ratatoskr.Engine.Buffers;
+using Ratatoskr.Engine.Documents;
+using Ratatoskr.Engine.Ephemeral;
+using Ratatoskr.Engine.Limits;
+using Ratatoskr.Engine.RemoteHeads;
+using Ratatoskr.Engine.Sessions;
+using Ratatoskr.Engine.Storage;
+using Ratatoskr.Protocol.Identifiers;
+using Ratatoskr.Protocol.Messages;
+using Ratatoskr.Protocol.WebSockets;
+
+namespace Ratatoskr.Engine.Shards;
+
+/// <summary>
+/// One of N loops, sole owner of the documents whose ids hash to it. Handles inputs one by one, then at the end of a turn
+/// stores what was taken and speaks once per peer and document that changed. Neither awaits nor reads a clock.
+/// </summary>
+/// <remarks>One caller at a time: its runner, or a simulation.</remarks>
+internal sealed class Shard
+{
+    private readonly Dictionary<DocumentId, DocumentActor> _documents = new(DocumentId.Comparer.Instance);
+    private readonly Dictionary<DocumentId, DocumentActor>.AlternateLookup<ReadOnlySpan<byte>> _documentsByText;
+    private readonly List<DocumentActor> _dirty = [];
+    private readonly List<DocumentActor> _retry = [];
+    private readonly FanOut _fanOut;
+    private readonly EphemeralRelay _ephemeral;
+    private readonly long _budget;
+    private long _charged;
+    private long _heldBytes;
+
+    public Shard(ShardContext context, int index)
+    {
+        Context = context;
+        Index = index;
+        _documentsByText = _documents.GetAlternateLookup<ReadOnlySpan<byte>>();
+        _fanOut = new FanOut(this);
+        _ephemeral = new EphemeralRelay(this);
+        Gossip = new RemoteHeadsGossip(this);
+        _budget = Math.Max(1, context.Limits.MemoryBudgetBytes / context.ShardCount);
+    }
+
+    public ShardContext Context { get; }
+
+    public int Index { get; }
+
+    public EngineLimits Limits => Context.Limits;
+
+    public IAccessPolicy Access => Context.Access;
+
+    public EngineMetrics Metrics => Context.Metrics;
+
+    public EngineLog Log => Context.Log;
+
+    public ulong HashKey => Context.HashKey;
+
+    public ReadOnlySpan<byte> ServerPeerId => Context.ServerPeerId.Text;
+
+    public Fence CurrentFence => Context.Control.Current;
+
+    public RemoteHeadsGossip Gossip { get; }
+
+    /// <summary>Room for any envelope with the longest ids; content lives until the next use.</summary>
+    public byte[] Scratch { get; } = new byte[MessageWriter.LengthMax((2 * PeerId.LengthMax) + DocumentId.LengthMax + MessageReader.SessionIdLengthMax)];
+
+    /// <summary>Bytes of messages that wait for a document or are at a worker; read by the runner on any thread.</summary>
+    public ref long HeldBytes => ref _heldBytes;
+
+    public int DocumentCount => _documents.Count;
+
+    public long ContentBytes => _charged;
+
+    public void Handle(ref ShardInput input, Timestamp now, IEffects effects)
+    {
+        switch (input.Kind)
+        {
+            case ShardInputKind.Message:
+                Receive(ref input, now, effects);
+                break;
+            case ShardInputKind.RemoteSubscription:
+                if (!input.Session!.IsEnded) Gossip.Subscribe(SlotOf(input.Session), input.Message, input.Payload!.Span, effects);
+                input.Payload!.Release();
+                break;
+            case ShardInputKind.SessionClosed:
+                EndSession(input.Session!, effects);
+                break;
+            case ShardInputKind.Drained:
+                Drained(input.Session!, effects);
+                break;
+            case ShardInputKind.Loaded:
+                if (Find(input.Document) is { } loaded) loaded.Loaded((DocumentContent?)input.Result, input.Error, now, effects);
+                break;
+            case ShardInputKind.SyncStateLoaded:
+                if (Find(input.Document) is { } owner)
+                {
+                    owner.SyncStateLoaded(FindLink(input.Session!, input.Document), input.Result is byte[] state ? state : default(ReadOnlyMemory<byte>), now, effects);
+                }
+
+                break;
+            case ShardInputKind.Appended:
+                if (Find(input.Document) is { } appended) appended.Appended(input.Number, input.Outcome, input.Error, now, effects);
+                break;
+            case ShardInputKind.Verified:
+                IngressJob job = (IngressJob)input.Result!;
+                job.Link.Document.Verified(job, now, effects);
+                break;
+            case ShardInputKind.Recreated:
+                RecreateJob recreated = (RecreateJob)input.Result!;
+                recreated.Document.Recreated(recreated);
+                break;
+            case ShardInputKind.ControlChanged:
+                ControlChanged(((ControlDelivery)input.Result!).Change, now, effects);
+                break;
+            case ShardInputKind.Rejoined:
+            case ShardInputKind.LeaseLost:
+                foreach (DocumentActor document in _documents.Values) document.AccessChanged(effects, now);
+                break;
+            case ShardInputKind.FeedGap:
+                foreach (DocumentActor document in _documents.Values) document.Reload(now, effects);
+                break;
+            case ShardInputKind.ForeignChunks:
+            case ShardInputKind.SnapshotMoved:
+                // The store is the truth: what another node has stored is read from there.
+                input.Payload?.Release();
+                if (Find(input.Document) is { } moved) moved.Reload(now, effects);
+                break;
+            case ShardInputKind.ForeignEphemeral:
+                if (Find(input.Document) is { } target) _ephemeral.RelayForeign(target, input.Payload!, effects);
+                input.Payload!.Release();
+                break;
+            case ShardInputKind.Tick:
+                Tick(now, effects);
+                break;
+        }
+    }
+
+    /// <summary>Everything handled since the last call is now stored and spoken about, once per peer and document.</summary>
+    public void EndTurn(Timestamp now, IEffects effects)
+    {
+        for (int i = 0; i < _dirty.Count; i++)                   // a flush may mark further documents
+        {
+            DocumentActor document = _dirty[i];
+            document.Listed = false;
+            try
+            {
+                _fanOut.Flush(document, now, effects);
+            }
+            catch (Exception e)
+            {
+                Break(document, e, effects);
+            }
+        }
+
+        _dirty.Clear();
+        if (_charged > _budget) Evict(now, _budget * 9 / 10);
+    }
+
+    public void MarkDirty(DocumentActor document)
+    {
+        if (document.Listed) return;
+        document.Listed = true;
+        _dirty.Add(document);
+    }
+
+    public void RetryLater(DocumentActor document)
+    {
+        if (!_retry.Contains(document)) _retry.Add(document);
+    }
+
+    /// <summary>Accounts for a document's content after it has grown, shrunk or gone.</summary>
+    public void Recharge(DocumentActor document)
+    {
+        long bytes = document.Content?.MemoryBytes ?? 0;
+        _charged += bytes - document.ChargedBytes;
+        document.ChargedBytes = bytes;
+    }
+
+    public PeerLink? FindLink(PeerSession session, DocumentId id) =>
+        session.Slots[Index] is { } slot && slot.Links.TryGetValue(id, out PeerLink? link) ? link : null;
+
+    /// <summary>
+    /// An invariant of ours is broken: the document the input was for is taken out of memory and its peers' connections are closed,
+    /// so that all begin again from what is stored.
+    /// </summary>
+    public void Break(in ShardInput input, Exception cause, IEffects effects)
+    {
+        DocumentActor? document = input.Kind switch
+        {
+            ShardInputKind.Message => FindLinkOf(input)?.Document,
+            ShardInputKind.Verified => ((IngressJob)input.Result!).Link.Document,
+            ShardInputKind.Recreated => ((RecreateJob)input.Result!).Document,
+            _ => input.Document.IsDefault ? null : Find(input.Document),
+        };
+        if (document is null) Log.Broken("(none)", cause);
+        else Break(document, cause, effects);
+    }
+
+    private void Break(DocumentActor document, Exception cause, IEffects effects)
+    {
+        Log.Broken(document.Id.ToString(), cause);
+        Metrics.DocumentBroken();
+        foreach (PeerLink link in document.Links.ToArray()) effects.Close(link.Session, CloseCode.InternalError, "a document met an internal error");
+        document.Abandon();
+        _documents.Remove(document.Id);
+    }
+
+    private PeerLink? FindLinkOf(in ShardInput input) =>
+        input.Session!.Slots[Index] is { } slot && slot.LinksByText.TryGetValue(input.Message.DocumentId.In(input.Payload!.Span), out PeerLink? link) ? link : null;
+
+    private static bool IsSyncKind(MessageKind kind) => kind is MessageKind.Sync or MessageKind.Request;
+
+    private DocumentActor? Find(DocumentId id) => _documents.GetValueOrDefault(id);
+
+    private SessionSlot SlotOf(PeerSession session) => session.Slots[Index] ??= new SessionSlot();
+
+    private void Receive(ref ShardInput input, Timestamp now, IEffects effects)
+    {
+        PeerSession session = input.Session!;
+        SharedBuffer payload = input.Payload!;
+        if (session.IsEnded)
+        {
+            payload.Release();
+            return;
+        }
+
+        SessionSlot slot = SlotOf(session);
+        ReadOnlySpan<byte> idText = input.Message.DocumentId.In(payload.Span);
+        if (!slot.LinksByText.TryGetValue(idText, out PeerLink? link))
+        {
+            // Only asking for a document, or offering it, opens it.
+            link = IsSyncKind(input.Message.Kind) ? OpenLink(session, slot, idText, effects) : null;
+            if (link is null)
+            {
+                payload.Release();
+                return;
+            }
+        }
+
+        switch (input.Message.Kind)
+        {
+            case MessageKind.Ephemeral:
+                _ephemeral.Relay(link, input.Message, payload, effects);
+                payload.Release();
+                break;
+            case MessageKind.RemoteHeadsChanged:
+                if (link.Document.MayRead(link, effects)) Gossip.HeadsChanged(link, input.Message, payload.Span, now, effects);
+                payload.Release();
+                break;
+            default:
+                link.Document.Receive(link, input, now, effects);
+                break;
+        }
+    }
+
+    private PeerLink? OpenLink(PeerSession session, SessionSlot slot, ReadOnlySpan<byte> idText, IEffects effects)
+    {
+        if (!_documentsByText.TryGetValue(idText, out DocumentActor? document))
+        {
+            if (!DocumentId.TryParse(idText, out DocumentId id))
+            {
+                Metrics.BadDocumentId();
+                session.LogOnce("a document id that is not base58check");
+                effects.SendError(this, session, ErrorCodes.InvalidDocumentId, "The document id is not base58check", default);
+                return null;
+            }
+
+            document = new DocumentActor(id, this);
+            if (slot.Links.Count < Limits.DocumentsPerSessionMax) _documents.Add(id, document);
+        }
+
+        if (slot.Links.Count >= Limits.DocumentsPerSessionMax)
+        {
+            effects.SendError(this, session, ErrorCodes.TooManyDocuments, "This connection has too many documents open", document.Id);
+            effects.SendUnavailable(this, session, document.Id);
+            return null;
+        }
+
+        PeerLink link = document.Open(session);
+        slot.Links.Add(document.Id, link);
+        if (slot.Follows is not null && document.MayRead(link, effects)) Gossip.Opened(slot, link, effects);
+        return link;
+    }
+
+    private void EndSession(PeerSession session, IEffects effects)
+    {
+        if (session.Slots[Index] is not { } slot) return;
+        session.Slots[Index] = null;
+        EphemeralRelay.Forget(slot);
+        Gossip.Forget(slot);
+        foreach (PeerLink link in slot.Links.Values)
+        {
+            link.Document.SaveState(link, effects);
+            link.Document.Close(link);
+        }
+    }
+
+    private void Drained(PeerSession session, IEffects effects)
+    {
+        if (session.Slots[Index] is not { } slot) return;
+        EphemeralRelay.SendKept(slot, session, effects);
+        foreach (PeerLink link in slot.Links.Values)
+        {
+            if (link.Dirty) link.Document.Mark(link);
+        }
+    }
+
+    private void ControlChanged(ControlChange change, Timestamp now, IEffects effects)
+    {
+        if (!change.Document.IsDefault)
+        {
+            if (Find(change.Document) is { } document) document.AccessChanged(effects, now);
+            return;
+        }
+
+        foreach (DocumentActor document in _documents.Values) document.AccessChanged(effects, now);
+    }
+
+    private void Tick(Timestamp now, IEffects effects)
+    {
+        foreach (DocumentActor document in _retry) document.Retry(effects);
+        _retry.Clear();
+        List<DocumentActor>? forgotten = null;
+        foreach (DocumentActor document in _documents.Values)
+        {
+            document.Tick(now, effects);
+            bool idle = now.UnixMs - document.LastUsed.UnixMs > Limits.IdleDocumentMs || document.Content is null or { Graph.Count: 0 };
+            if (idle && document.IsForgettable) (forgotten ??= []).Add(document);
+        }
+
+        if (forgotten is not null)
+        {
+            foreach (DocumentActor document in forgotten)
+            {
+                document.Evict();
+                _documents.Remove(document.Id);
+            }
+        }
+    }
+
+    // Least recently used first. Documents with open peers keep their links; their content is read again when it is needed.
+    private void Evict(Timestamp now, long target)
+    {
+        List<DocumentActor> candidates = [];
+        foreach (DocumentActor document in _documents.Values)
+        {
+            if (document.CanEvict && document.LastUsed < now) candidates.Add(document);
+        }
+
+        candidates.Sort(static (a, b) => a.LastUsed.CompareTo(b.LastUsed));
+        foreach (DocumentActor document in candidates)
+        {
+            if (_charged <= target) break;
+            document.Evict();
+            Metrics.DocumentEvicted();
+            if (document.IsForgettable) _documents.Remove(document.Id);
+        }
+    }
+}

@@ -1,0 +1,77 @@
+using Ratatoskr.Engine.Buffers;
+using Ratatoskr.Engine.Sessions;
+using Ratatoskr.Engine.Storage;
+using Ratatoskr.Protocol.Identifiers;
+using Ratatoskr.Protocol.Messages;
+
+namespace Ratatoskr.Engine.Shards;
+
+internal enum ShardInputKind : byte
+{
+    /// <summary>A document message of an established peer: Session, Payload, Message.</summary>
+    Message,
+
+    /// <summary>A session subscribes to, or leaves, other peers' heads: Session, Payload, Message.</summary>
+    RemoteSubscription,
+
+    /// <summary>The session is gone: Session.</summary>
+    SessionClosed,
+
+    /// <summary>The session's socket has room again: Session.</summary>
+    Drained,
+
+    /// <summary>A load ended: Document, Result is DocumentContent, or Error.</summary>
+    Loaded,
+
+    /// <summary>A sync state of a persistent peer was read: Document, Session, Result is byte[], or Error.</summary>
+    SyncStateLoaded,
+
+    /// <summary>An append or snapshot write ended: Document, Number, Outcome, or Error.</summary>
+    Appended,
+
+    /// <summary>A worker has verified a message's changes: Document, Result is IngressJob.</summary>
+    Verified,
+
+    /// <summary>A worker has re-created changes of the snapshot: Document, Result is RecreateJob.</summary>
+    Recreated,
+
+    /// <summary>Access, existence or revocation changed: Result is ControlChange, Number is its place.</summary>
+    ControlChanged,
+
+    /// <summary>This node may no longer write.</summary>
+    LeaseLost,
+
+    /// <summary>This node may write again; decisions are made anew.</summary>
+    Rejoined,
+
+    /// <summary>Stored chunks of another node: Document, Payload.</summary>
+    ForeignChunks,
+
+    /// <summary>An ephemeral message of another node: Document, Payload (the whole message).</summary>
+    ForeignEphemeral,
+
+    /// <summary>Something of another node was lost: every document is read again when it is next needed.</summary>
+    FeedGap,
+
+    /// <summary>Another node has replaced a snapshot: Document is read again.</summary>
+    SnapshotMoved,
+
+    /// <summary>Time has passed.</summary>
+    Tick,
+}
+
+/// <summary>What a shard is told. Which fields mean something, its kind says. The shard takes over one reference to <see cref="Payload"/>.</summary>
+internal struct ShardInput
+{
+    public ShardInputKind Kind;
+    public AppendOutcome Outcome;
+    public PeerSession? Session;
+    public SharedBuffer? Payload;
+    public RepoMessage Message;
+    public DocumentId Document;
+    public ulong Number;
+    public object? Result;
+    public Exception? Error;
+
+    public readonly int Bytes => Payload?.Length ?? 0;
+}

@@ -1,0 +1,281 @@
+using Ratatoskr.Engine.Buffers;
+using Ratatoskr.Engine.Documents;
+using Ratatoskr.Engine.Sessions;
+using Ratatoskr.Engine.Storage;
+using Ratatoskr.Protocol.Identifiers;
+using Ratatoskr.Protocol.WebSockets;
+
+namespace Ratatoskr.Engine.Shards;
+
+/// <summary>
+/// Gives a shard its thread, its clock and its store. Whoever posts to an idle shard runs it there and then, on the thread that read the socket: an edit reaches
+/// the other peers' sockets without a hand-off. Posts to a running shard wait in its mailbox and are taken in the next turn.
+/// </summary>
+/// <remarks>Post is safe on any thread; the shard itself has one caller at a time.</remarks>
+internal sealed class ShardRunner : IThreadPoolWorkItem, IEffects
+{
+    // Turns run in one go before the thread is given back: its own socket waits meanwhile.
+    private const int TurnsMax = 16;
+
+    private readonly Lock _gate = new();
+    private readonly Shard _shard;
+    private readonly IChunkStore _store;
+    private readonly EngineClock _clock;
+    private readonly WorkerQueue _workers;
+    private readonly IWorkScheduler _scheduler;
+    private readonly List<PeerSession> _touched = [];
+    private List<ShardInput> _mailbox = [];
+    private List<ShardInput> _turn = [];
+    private long _mailboxBytes;
+    private bool _running;
+    private int _inStore;
+    private TaskCompletionSource? _room;
+
+    public ShardRunner(ShardContext context, int index, IChunkStore store, EngineClock clock, WorkerQueue workers, IWorkScheduler scheduler)
+    {
+        _shard = new Shard(context, index);
+        _store = store;
+        _clock = clock;
+        _workers = workers;
+        _scheduler = scheduler;
+    }
+
+    public Shard Shard => _shard;
+
+    /// <summary>Nothing waits, runs or is on its way to the store.</summary>
+    public bool IsIdle
+    {
+        get
+        {
+            lock (_gate) return !_running && _mailbox.Count == 0 && Volatile.Read(ref _inStore) == 0;
+        }
+    }
+
+    /// <summary>Takes an input, and runs the shard on this thread if it is idle.</summary>
+    public void Post(in ShardInput input) => Post(input, inline: true);
+
+    /// <summary>Completes when the mailbox has room: at once, unless it is full. Senders read on only then.</summary>
+    public ValueTask RoomAsync()
+    {
+        lock (_gate)
+        {
+            if (!_running || !IsFull) return default;
+            _shard.Metrics.MailboxFull();
+            _room ??= new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+            return new ValueTask(_room.Task);
+        }
+    }
+
+    /// <summary>Completes when a control change has been applied here and everything it caused has been told to the connections.</summary>
+    public Task ApplyAsync(ControlNumber number, ControlChange change)
+    {
+        ControlDelivery delivery = new(change);
+        PostLater(new ShardInput { Kind = ShardInputKind.ControlChanged, Number = number.Value, Result = delivery });
+        return delivery.Applied.Task;
+    }
+
+    void IThreadPoolWorkItem.Execute() => Run();
+
+    void IEffects.Send(PeerSession session, ReadOnlySpan<byte> envelope, SharedBuffer? body)
+    {
+        session.Connection.Send(envelope, body);
+        SessionSlot? slot = session.Slots[_shard.Index];
+        if (slot is null or { Touched: false })
+        {
+            if (slot is not null) slot.Touched = true;
+            _touched.Add(session);
+        }
+    }
+
+    void IEffects.Close(PeerSession session, CloseCode code, string reason) => session.Connection.Close(code, reason);
+
+    void IEffects.Load(DocumentId id) => _ = LoadAsync(id);
+
+    void IEffects.LoadSyncState(DocumentId id, PeerSession session) => _ = LoadSyncStateAsync(id, session);
+
+    void IEffects.SaveSyncState(DocumentId id, PeerSession session, ReadOnlyMemory<byte> state) => _ = SaveSyncStateAsync(id, session, state);
+
+    void IEffects.Append(ulong number, in AppendBatch batch, Fence authorisedUnder)
+    {
+        Interlocked.Increment(ref _inStore);
+        _ = AppendAsync(number, batch, authorisedUnder);
+    }
+
+    void IEffects.StoreSnapshot(ulong number, DocumentId id, SnapshotVersion read, SnapshotBody body, TailRange folded, Fence authorisedUnder)
+    {
+        Interlocked.Increment(ref _inStore);
+        _ = StoreSnapshotAsync(number, id, read, body, folded, authorisedUnder);
+    }
+
+    void IEffects.Verify(IngressJob job) => _workers.Enqueue(() =>
+    {
+        job.Run();
+        PostLater(new ShardInput { Kind = ShardInputKind.Verified, Result = job });
+    });
+
+    void IEffects.Recreate(RecreateJob job) => _workers.Enqueue(() =>
+    {
+        job.Run();
+        PostLater(new ShardInput { Kind = ShardInputKind.Recreated, Result = job });
+    });
+
+    /// <summary>Takes an input from a store or worker thread, which has better things to do than run the shard.</summary>
+    private void PostLater(in ShardInput input) => Post(input, inline: false);
+
+    private void Post(in ShardInput input, bool inline)
+    {
+        bool run;
+        lock (_gate)
+        {
+            _mailbox.Add(input);
+            _mailboxBytes += input.Bytes;
+            run = !_running;
+            _running = true;
+        }
+
+        if (!run) return;
+        if (inline) Run();
+        else _scheduler.Schedule(this);
+    }
+
+    private bool IsFull => _mailboxBytes + Volatile.Read(ref _shard.HeldBytes) > _shard.Limits.MailboxBytesMax;
+
+    private void Run()
+    {
+        for (int turn = 0; turn < TurnsMax; turn++)
+        {
+            lock (_gate)
+            {
+                if (_room is not null && !IsFull)
+                {
+                    _room.SetResult();
+                    _room = null;
+                }
+
+                if (_mailbox.Count == 0)
+                {
+                    _running = false;
+                    return;
+                }
+
+                (_mailbox, _turn) = (_turn, _mailbox);
+                _mailboxBytes = 0;
+            }
+
+            RunTurn();
+        }
+
+        _scheduler.Schedule(this);
+    }
+
+    private void RunTurn()
+    {
+        Timestamp now = _clock.Now;
+        Span<ShardInput> inputs = System.Runtime.InteropServices.CollectionsMarshal.AsSpan(_turn);
+        foreach (ref ShardInput input in inputs)
+        {
+            try
+            {
+                _shard.Handle(ref input, now, this);
+            }
+            catch (Exception e)
+            {
+                _shard.Break(input, e, this);         // a bug of ours: that document stops, the others go on
+            }
+        }
+
+        _shard.EndTurn(now, this);
+        foreach (PeerSession session in _touched)
+        {
+            if (session.Slots[_shard.Index] is { } slot) slot.Touched = false;
+            session.Connection.Flush();
+        }
+
+        _touched.Clear();
+        foreach (ref ShardInput input in inputs)
+        {
+            if (input.Result is ControlDelivery delivery) delivery.Applied.SetResult();
+        }
+
+        _turn.Clear();
+    }
+
+    private async Task LoadAsync(DocumentId id)
+    {
+        ShardInput input = new() { Kind = ShardInputKind.Loaded, Document = id };
+        try
+        {
+            StoredDocument stored = await _store.LoadAsync(id, CancellationToken.None);
+            input.Result = DocumentContent.FromStore(stored, _shard.HashKey, _shard.Limits);
+        }
+        catch (Exception e)
+        {
+            _shard.Metrics.StoreFailed();
+            input.Error = e;
+        }
+
+        PostLater(input);
+    }
+
+    private async Task LoadSyncStateAsync(DocumentId id, PeerSession session)
+    {
+        ShardInput input = new() { Kind = ShardInputKind.SyncStateLoaded, Document = id, Session = session };
+        try
+        {
+            input.Result = (await _store.LoadSyncStateAsync(id, session.StorageId.TextMemory, CancellationToken.None)).ToArray();
+        }
+        catch (Exception e)
+        {
+            _shard.Metrics.StoreFailed();            // advisory: the protocol finds out what is shared
+            input.Error = e;
+        }
+
+        PostLater(input);
+    }
+
+    private async Task SaveSyncStateAsync(DocumentId id, PeerSession session, ReadOnlyMemory<byte> state)
+    {
+        try
+        {
+            await _store.SaveSyncStateAsync(id, session.StorageId.TextMemory, state, CancellationToken.None);
+        }
+        catch (Exception)
+        {
+            _shard.Metrics.StoreFailed();            // advisory: the protocol finds out what is shared
+        }
+    }
+
+    private async Task AppendAsync(ulong number, AppendBatch batch, Fence fence)
+    {
+        ShardInput input = new() { Kind = ShardInputKind.Appended, Document = batch.Id, Number = number };
+        try
+        {
+            input.Outcome = await _store.AppendAsync(batch, fence, CancellationToken.None);
+        }
+        catch (Exception e)
+        {
+            _shard.Metrics.StoreFailed();
+            input.Error = e;
+        }
+
+        Interlocked.Decrement(ref _inStore);
+        PostLater(input);
+    }
+
+    private async Task StoreSnapshotAsync(ulong number, DocumentId id, SnapshotVersion read, SnapshotBody body, TailRange folded, Fence fence)
+    {
+        ShardInput input = new() { Kind = ShardInputKind.Appended, Document = id, Number = number };
+        try
+        {
+            input.Outcome = await _store.CompactAsync(id, read, body, folded, fence, CancellationToken.None) ? AppendOutcome.Stored : AppendOutcome.Fenced;
+        }
+        catch (Exception e)
+        {
+            _shard.Metrics.StoreFailed();
+            input.Error = e;
+        }
+
+        Interlocked.Decrement(ref _inStore);
+        PostLater(input);
+    }
+}
