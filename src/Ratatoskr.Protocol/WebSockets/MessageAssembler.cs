@@ -27,6 +27,9 @@ public sealed class MessageAssembler(int messageLengthMax) : IDisposable
     private bool _handedOut;            // _buffer belongs to the last event
     private bool _closed;
 
+    /// <summary>The largest message taken, in bytes. A change counts from the next frame on: a session allows little before the hello and more after it.</summary>
+    public int MessageLengthMax { get; set; } = messageLengthMax;
+
     /// <summary>Pooled bytes held now.</summary>
     public int BufferedBytes => (_buffer?.Length ?? 0) + (_control?.Length ?? 0);
 
@@ -142,7 +145,7 @@ public sealed class MessageAssembler(int messageLengthMax) : IDisposable
             _message = header.Opcode;
         }
 
-        if (header.Length > messageLengthMax - _length) ThrowHelper.MessageTooBig(header.Length, messageLengthMax);
+        if (header.Length > MessageLengthMax - _length) ThrowHelper.MessageTooBig(_length + header.Length, MessageLengthMax);
         _frame = header;
         _frameLeft = header.Length;
     }
@@ -172,7 +175,7 @@ public sealed class MessageAssembler(int messageLengthMax) : IDisposable
         if (_buffer is not null && needed <= _buffer.Length) return;
 
         // Doubling, but never beyond what may still come: a message that is here as a whole gets just what it needs.
-        long mayCome = _frame.Fin ? _length + _frameLeft : messageLengthMax;
+        long mayCome = _frame.Fin ? _length + _frameLeft : MessageLengthMax;
         long wish = Math.Max(needed, Math.Max(2L * _length, FirstBufferLength));
         byte[] larger = ArrayPool<byte>.Shared.Rent((int)Math.Min(wish, mayCome));
         _buffer.AsSpan(0, _length).CopyTo(larger);

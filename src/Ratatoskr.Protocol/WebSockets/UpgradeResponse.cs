@@ -14,12 +14,13 @@ public static class UpgradeResponse
 
     private const int ReasonLengthMax = 256;
     private const int KeyTextLength = 24;
+    private const int AcceptLength = 28;
 
     /// <summary>Writes 101; returns its length.</summary>
     /// <param name="key"><see cref="UpgradeRequest.Key"/>.</param>
     public static int Write(Span<byte> destination, string key)
     {
-        Span<byte> accept = stackalloc byte[28];
+        Span<byte> accept = stackalloc byte[AcceptLength];
         WriteAccept(accept, key);
         int length = 0;
         Append(destination, ref length, "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: "u8);
@@ -28,8 +29,17 @@ public static class UpgradeResponse
         return length;
     }
 
+    /// <summary>The value of <c>Sec-WebSocket-Accept</c>, for an answer that someone else writes.</summary>
+    /// <param name="key">24 characters, as in <see cref="UpgradeRequest.Key"/>.</param>
+    public static string Accept(string key)
+    {
+        Span<byte> accept = stackalloc byte[AcceptLength];
+        WriteAccept(accept, key);
+        return Encoding.ASCII.GetString(accept);
+    }
+
     /// <summary>Writes a refusal with its reason as plain text; the connection is closed behind it. Returns its length.</summary>
-    /// <param name="status">400, 401, 403, 404, 426, 429 or 503; 426 names the version we speak.</param>
+    /// <param name="status">400, 401, 403, 404, 408, 426, 429 or 503; 426 names the version we speak.</param>
     /// <param name="reason">ASCII; cut after 256 characters.</param>
     public static int WriteRefusal(Span<byte> destination, int status, ReadOnlySpan<char> reason)
     {
@@ -70,6 +80,7 @@ public static class UpgradeResponse
         401 => "Unauthorized",
         403 => "Forbidden",
         404 => "Not Found",
+        408 => "Request Timeout",
         426 => "Upgrade Required",
         429 => "Too Many Requests",
         503 => "Service Unavailable",

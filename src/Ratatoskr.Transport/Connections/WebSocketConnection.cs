@@ -1,0 +1,392 @@
+using System.Buffers;
+using System.IO.Pipelines;
+using System.Net;
+using Ratatoskr.Engine.Buffers;
+using Ratatoskr.Engine.Sessions;
+using Ratatoskr.Protocol;
+using Ratatoskr.Protocol.WebSockets;
+
+namespace Ratatoskr.Transport.Connections;
+
+/// <summary>One WebSocket from its upgrade to its end: the read loop, keep-alive and the close handshake.</summary>
+/// <remarks>
+/// The read loop has one thread at a time; sends, closes and the sweep come from any. Holds no buffer while nothing is under way.
+/// The one place where a <see cref="ProtocolException"/> is caught.
+/// </remarks>
+internal sealed partial class WebSocketConnection : Swept, IPeerConnection, IOutboundOwner
+{
+    // After a protocol error the input cannot be told apart any more, so the peer's close frame is not seen: it is given this long to fall silent.
+    private const int QuietMs = 1000;
+
+    // A message under way that is smaller is not worth an account.
+    private const int AccountedBytesMin = 64 * 1024;
+
+    private readonly SyncTransport _transport;
+    private readonly PipeReader _input;
+    private readonly OutboundWriter _outbound;
+    private readonly Action _abort;
+    private readonly IPAddress? _remote;
+    private readonly long _startedMs;
+    private IPeerSession? _session;
+
+    // Keep-alive; all but _heard belongs to the sweep.
+    private volatile bool _heard;       // bytes have come since the last sweep
+    private long _lifeMs;               // the sweep that last saw the peer alive
+    private long _pingMs = -1;          // when the last ping was due
+    private int _missedPings;
+    private int _stirsSeen;
+    private bool _established;
+    private volatile bool _sessionBusy; // the session has not taken a message yet: we do not read, so silence means nothing
+
+    private int _closing;               // 1: a close frame is queued or the end is near; the sweep cuts at _closeDeadlineMs
+    private long _closeDeadlineMs = long.MaxValue;
+    private volatile bool _discarding;
+    private int _drainedUntold;
+    private byte[]? _owedPong;          // payload of the latest ping of a peer that does not read
+    private long _inboundAccounted;
+
+    /// <param name="transport">Whose connection it is.</param>
+    /// <param name="pipe">What follows the upgrade's header lines; the caller completes it afterwards.</param>
+    /// <param name="abort">Cuts the socket at once: pending reads and flushes end. Any thread.</param>
+    /// <param name="remote">For the log.</param>
+    public WebSocketConnection(SyncTransport transport, IDuplexPipe pipe, Action abort, IPAddress? remote)
+    {
+        _transport = transport;
+        _input = pipe.Input;
+        _outbound = new OutboundWriter(pipe.Output, transport.Options, transport.Metrics, this);
+        _abort = abort;
+        _remote = remote;
+        _startedMs = transport.NowMs;
+        _lifeMs = _startedMs;
+    }
+
+    public long QueuedBytes => _outbound.QueuedBytes;
+
+    public bool IsWritable => _outbound.IsWritable;
+
+    private TransportOptions Options => _transport.Options;
+
+    public void Send(ReadOnlySpan<byte> envelope, SharedBuffer? body)
+    {
+        if (_outbound.Send(envelope, body) != SendOutcome.Overflow) return;
+        if (Volatile.Read(ref _closing) == 0)
+        {
+            _transport.Metrics.Overflowed();
+            LogOverflow(_transport.Logger, _remote, QueuedBytes);
+        }
+
+        Close(CloseCode.TryAgainLater, "reads too slowly");
+    }
+
+    public void Flush() => _outbound.Flush();
+
+    public void Close(CloseCode code, string reason)
+    {
+        BeginClosing();
+        Span<byte> frame = stackalloc byte[FrameWriter.ControlFrameLengthMax];
+        frame = frame[..FrameWriter.WriteClose(frame, code, reason)];
+        if (_outbound.SendClose(frame) == SendOutcome.Accepted) _outbound.Flush();
+    }
+
+    /// <summary>Cuts the socket.</summary>
+    public void Abort()
+    {
+        BeginClosing();
+        _outbound.Abandon();
+        _abort();
+    }
+
+    /// <summary>Serves the connection to its end; then nobody writes to the pipe any more. Never throws.</summary>
+    public async Task RunAsync(ISyncEndpoint endpoint, ConnectionInfo info)
+    {
+        Start(endpoint, info);
+        bool understood = await ReceiveAsync().ConfigureAwait(false);
+        if (_inboundAccounted != 0) _transport.AddInbound(-_inboundAccounted);
+        TellDisconnected();
+
+        BeginClosing();             // from here on the sweep cuts at the deadline
+        if (!understood) await DiscardAsync().ConfigureAwait(false);
+        await _outbound.WhenIdleAsync().ConfigureAwait(false);
+    }
+
+    void IOutboundOwner.OnDrained()
+    {
+        if (Interlocked.Exchange(ref _owedPong, null) is { } payload) SendPong(payload);
+
+        // A drain during Accept has no session to tell yet: Start tells it then.
+        Interlocked.Exchange(ref _drainedUntold, 1);
+        TellDrained();
+    }
+
+    void IOutboundOwner.OnBroken() => Abort();
+
+    /// <summary>Close, hello and keep-alive deadlines.</summary>
+    public override void Sweep(long nowMs)
+    {
+        NoteLife(nowMs);
+        if (Volatile.Read(ref _closing) != 0)
+        {
+            if (nowMs >= Volatile.Read(ref _closeDeadlineMs)) Abort();
+            else if (_discarding && nowMs - _lifeMs >= QuietMs) _input.CancelPendingRead();
+        }
+        else if (!_established && !(_established = Volatile.Read(ref _session) is { IsEstablished: true })
+            && nowMs - _startedMs >= (long)Options.HelloTimeout.TotalMilliseconds)
+        {
+            LogNoHello(_transport.Logger, _remote);
+            Close(CloseCode.PolicyViolation, "no hello in time");
+        }
+        else
+        {
+            KeepAlive(nowMs);
+        }
+    }
+
+    // Any byte is life, and so is taking ours slowly; a peer that we do not read from, because its session is busy, gets the benefit of the doubt.
+    private void NoteLife(long nowMs)
+    {
+        int stirs = _outbound.Stirs;
+        if (!_heard && !_sessionBusy && stirs == _stirsSeen) return;
+        _heard = false;
+        _stirsSeen = stirs;
+        _lifeMs = nowMs;
+        _missedPings = 0;
+    }
+
+    // Only silence is answered by a ping.
+    private void KeepAlive(long nowMs)
+    {
+        if (nowMs - Math.Max(_lifeMs, _pingMs) < (long)Options.PingInterval.TotalMilliseconds) return;
+        if (_pingMs > _lifeMs)
+        {
+            _transport.Metrics.PingMissed();
+            if (++_missedPings >= Options.MissedPingsMax)
+            {
+                _transport.Metrics.Died();
+                LogDead(_transport.Logger, _remote, nowMs - _lifeMs);
+                Abort();
+                return;
+            }
+        }
+
+        _pingMs = nowMs;
+        if (QueuedBytes > 0) return;        // it would only wait behind what the peer is not taking
+        Span<byte> frame = stackalloc byte[FrameWriter.ControlFrameLengthMax];
+        _outbound.SendControl(frame[..FrameWriter.WritePing(frame, default)]);
+        _outbound.Flush();
+    }
+
+    private void Start(ISyncEndpoint endpoint, ConnectionInfo info)
+    {
+        try
+        {
+            Interlocked.Exchange(ref _session, endpoint.Accept(this, info));
+            TellDrained();
+        }
+        catch (Exception e)
+        {
+            CloseFor(e);
+        }
+
+        _outbound.Flush();
+    }
+
+    // Drains all that has arrived, then flushes once. Ends when the peer has closed or is gone (true),
+    // or when its bytes can no longer be told apart (false).
+    private async Task<bool> ReceiveAsync()
+    {
+        using MessageAssembler assembler = new(Options.MessageBytesMax);
+        while (true)
+        {
+            ReadResult result;
+            try
+            {
+                result = await _input.ReadAsync().ConfigureAwait(false);
+            }
+            catch (Exception e)
+            {
+                Gone(e.Message);
+                return true;
+            }
+
+            ReadOnlySequence<byte> buffer = result.Buffer;
+            long length = buffer.Length;
+            int messages = 0;
+            _heard = true;
+            try
+            {
+                while (TryRead(assembler, ref buffer, out WebSocketEvent read))
+                {
+                    messages++;
+                    if (read.Kind == WebSocketEventKind.Close)
+                    {
+                        AnswerClose(read.CloseCode);
+                        return true;
+                    }
+
+                    ValueTask taken = Take(read);
+                    if (!taken.IsCompletedSuccessfully) await WaitForSessionAsync(taken, assembler).ConfigureAwait(false);
+                }
+
+                Account(assembler.BufferedBytes);
+            }
+            catch (Exception e)
+            {
+                CloseFor(e);
+                return false;
+            }
+            finally
+            {
+                _transport.Metrics.Received(messages, length);
+                _input.AdvanceTo(buffer.Start, buffer.End);
+            }
+
+            _outbound.Flush();
+            if (!result.IsCompleted) continue;
+            Gone("no close frame");
+            return true;
+        }
+    }
+
+    // After an error in the input: read and thrown away until the peer has hung up or fallen silent. Closing a socket with unread bytes in it
+    // would reset the connection, and our close frame with its reason might never be seen.
+    private async Task DiscardAsync()
+    {
+        _discarding = true;
+        try
+        {
+            while (true)
+            {
+                ReadResult result = await _input.ReadAsync().ConfigureAwait(false);
+                _heard |= !result.Buffer.IsEmpty;
+                _input.AdvanceTo(result.Buffer.End);
+                if (result.IsCompleted || result.IsCanceled) return;
+            }
+        }
+        catch (Exception e)
+        {
+            Gone(e.Message);
+        }
+    }
+
+    private bool TryRead(MessageAssembler assembler, ref ReadOnlySequence<byte> buffer, out WebSocketEvent read)
+    {
+        assembler.MessageLengthMax = Math.Min(_session?.MaxMessageBytes ?? 0, Options.MessageBytesMax);
+        return assembler.TryRead(ref buffer, out read);
+    }
+
+    // A session's exception is its message's affair: the frames after it can still be told apart, so the close handshake runs as usual.
+    private ValueTask Take(in WebSocketEvent read)
+    {
+        try
+        {
+            switch (read.Kind)
+            {
+                case WebSocketEventKind.Ping:
+                    AnswerPing(read.Payload.Span);
+                    break;
+                case WebSocketEventKind.Binary or WebSocketEventKind.Text when Volatile.Read(ref _closing) == 0:
+                    return read.Kind == WebSocketEventKind.Binary ? _session!.ReceiveAsync(read.Payload) : _session!.ReceiveTextAsync(read.Payload);
+            }
+        }
+        catch (Exception e)
+        {
+            CloseFor(e);
+        }
+
+        return default;
+    }
+
+    private async ValueTask WaitForSessionAsync(ValueTask taken, MessageAssembler assembler)
+    {
+        Account(assembler.BufferedBytes);
+        _outbound.Flush();
+        _sessionBusy = true;
+        try
+        {
+            await taken.ConfigureAwait(false);
+        }
+        catch (Exception e)
+        {
+            CloseFor(e);
+        }
+        finally
+        {
+            _heard = true;
+            _sessionBusy = false;
+        }
+    }
+
+    private void Account(int bufferedBytes)
+    {
+        long held = bufferedBytes < AccountedBytesMin ? 0 : bufferedBytes;
+        long more = held - _inboundAccounted;
+        if (more == 0) return;
+        _inboundAccounted = held;
+        _transport.AddInbound(more);
+    }
+
+    // RFC 6455 §5.5.3: only the latest ping need be answered. A peer that pings and does not read gets no queue of pongs.
+    private void AnswerPing(ReadOnlySpan<byte> payload)
+    {
+        if (IsWritable) SendPong(payload);
+        else Interlocked.Exchange(ref _owedPong, payload.ToArray());
+    }
+
+    private void SendPong(ReadOnlySpan<byte> payload)
+    {
+        Span<byte> frame = stackalloc byte[FrameWriter.ControlFrameLengthMax];
+        _outbound.SendControl(frame[..FrameWriter.WritePong(frame, payload)]);
+    }
+
+    // RFC 6455 §5.5.1: answered with the code it came with, unless ours crossed it.
+    private void AnswerClose(CloseCode code)
+    {
+        LogClosed(_transport.Logger, _remote, (int)code);
+        Close(code, "");
+    }
+
+    // The one place where a connection ends for a reason: its code to the peer, one line to the log.
+    private void CloseFor(Exception e)
+    {
+        if (e is ProtocolException broken)
+        {
+            _transport.Metrics.ProtocolError(broken.CloseCode);
+            LogProtocolError(_transport.Logger, _remote, (int)broken.CloseCode, broken.Message);
+            Close(broken.CloseCode, broken.Message);
+            return;
+        }
+
+        LogFailed(_transport.Logger, e, _remote);
+        Close(CloseCode.InternalError, "internal error");
+    }
+
+    private void Gone(string why)
+    {
+        LogGone(_transport.Logger, _remote, why);
+        _outbound.Abandon();
+    }
+
+    private void TellDrained()
+    {
+        IPeerSession? session = Volatile.Read(ref _session);
+        if (session is not null && Interlocked.Exchange(ref _drainedUntold, 0) != 0) session.Drained();
+    }
+
+    private void TellDisconnected()
+    {
+        try
+        {
+            _session?.Disconnected();
+        }
+        catch (Exception e)
+        {
+            LogFailed(_transport.Logger, e, _remote);
+        }
+    }
+
+    private void BeginClosing()
+    {
+        if (Interlocked.Exchange(ref _closing, 1) == 0)
+            Volatile.Write(ref _closeDeadlineMs, _transport.NowMs + (long)Options.CloseTimeout.TotalMilliseconds);
+    }
+}

@@ -1,0 +1,38 @@
+using Microsoft.AspNetCore.Builder;
+using Microsoft.AspNetCore.Connections;
+using Microsoft.AspNetCore.Server.Kestrel.Core;
+using Microsoft.AspNetCore.Server.Kestrel.Transport.Sockets;
+using Ratatoskr.Transport.Upgrades;
+
+namespace Ratatoskr.Transport;
+
+/// <summary>Puts a <see cref="SyncTransport"/> into Kestrel. All three belong together.</summary>
+public static class SyncTransportExtensions
+{
+    // Plain HTTP requests, and connections that have not said yet what they are, beside the WebSockets.
+    private const int HttpConnectionCountMax = 1024;
+
+    /// <summary>Socket options: where code runs, and how much a socket may buffer.</summary>
+    public static void ApplyTo(this TransportOptions options, SocketTransportOptions sockets)
+    {
+        sockets.UnsafePreferInlineScheduling = options.InlineScheduling;
+        sockets.MaxReadBufferSize = options.SocketBufferBytes;
+        sockets.MaxWriteBufferSize = options.SocketBufferBytes;
+    }
+
+    /// <summary>Limits of the HTTP stack behind the peek.</summary>
+    public static void ApplyTo(this TransportOptions options, KestrelServerOptions kestrel)
+    {
+        kestrel.AddServerHeader = false;
+        kestrel.Limits.RequestHeadersTimeout = options.UpgradeTimeout;
+        kestrel.Limits.MaxConcurrentConnections = (long)options.ConnectionCountMax + HttpConnectionCountMax;
+    }
+
+    /// <summary>Looks at the first request of every connection. Call it after <c>UseHttps</c>, so that it sees what TLS carries.</summary>
+    public static IConnectionBuilder UseSyncPeek(this IConnectionBuilder listen, SyncTransport transport) =>
+        listen.Use(next => new UpgradePeek(transport, next).OnConnectionAsync);
+
+    /// <summary>Takes the upgrades that reach the HTTP stack. First in the pipeline, before anything that buffers or times requests.</summary>
+    public static IApplicationBuilder UseSync(this IApplicationBuilder app, SyncTransport transport) =>
+        app.Use(next => new HttpUpgrade(transport, next).InvokeAsync);
+}

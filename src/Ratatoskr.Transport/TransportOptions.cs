@@ -1,0 +1,77 @@
+namespace Ratatoskr.Transport;
+
+/// <summary>Limits and times of all connections. Sizes are bytes.</summary>
+public sealed record TransportOptions
+{
+    private const int KiB = 1024;
+    private const int MiB = 1024 * KiB;
+
+    /// <summary>Open WebSockets; the next upgrade gets 503.</summary>
+    public int ConnectionCountMax { get; init; } = 20_000;
+
+    /// <summary>
+    /// The largest message of anyone (1009). 100 MiB is what the reference server takes, and a whole document is one message.
+    /// Sessions may ask for less (<see cref="Engine.Sessions.IPeerSession.MaxMessageBytes"/>).
+    /// </summary>
+    public int MessageBytesMax { get; init; } = 100 * MiB;
+
+    /// <summary>
+    /// Messages of all connections that have begun and not been taken by their sessions. A connection that would pass it is told to come back (1013).
+    /// A buffer may grow to twice its message and is copied while it grows, so less than three of <see cref="MessageBytesMax"/> refuses some that it allows.
+    /// </summary>
+    public long InboundBytesMax { get; init; } = 320L * MiB;
+
+    /// <summary>The upgrade request, all of it; a longer one is left to HTTP and its own limits.</summary>
+    public int UpgradeBytesMax { get; init; } = 16 * KiB;
+
+    /// <summary>Queue of one connection above which it counts as not writable.</summary>
+    public long OutboundHighWaterBytes { get; init; } = MiB;
+
+    /// <summary>Queue at or below which a connection is writable again.</summary>
+    public long OutboundLowWaterBytes { get; init; } = 256 * KiB;
+
+    /// <summary>Queue that no further message may join: the connection closes with 1013. So a queue is at most this and one message.</summary>
+    public long OutboundHardLimitBytes { get; init; } = 64L * MiB;
+
+    /// <summary>What a socket may hold in each direction between the kernel and us. Above <see cref="UpgradeBytesMax"/>.</summary>
+    public int SocketBufferBytes { get; init; } = 64 * KiB;
+
+    /// <summary>From the first byte of a request that may be ours to its last header line; then 408.</summary>
+    public TimeSpan UpgradeTimeout { get; init; } = TimeSpan.FromSeconds(10);
+
+    /// <summary>From the upgrade to an accepted hello; then 1008.</summary>
+    public TimeSpan HelloTimeout { get; init; } = TimeSpan.FromSeconds(10);
+
+    /// <summary>Silence after which a ping is sent.</summary>
+    public TimeSpan PingInterval { get; init; } = TimeSpan.FromSeconds(10);
+
+    /// <summary>Pings without any byte in return after which a connection is dead: with the interval above, 30 s of silence.</summary>
+    public int MissedPingsMax { get; init; } = 2;
+
+    /// <summary>From our close frame to the peer's; then the socket is cut.</summary>
+    public TimeSpan CloseTimeout { get; init; } = TimeSpan.FromSeconds(5);
+
+    /// <summary>From the start of a stop to the moment when sockets are cut.</summary>
+    public TimeSpan StopTimeout { get; init; } = TimeSpan.FromSeconds(10);
+
+    /// <summary>
+    /// Whether what arrives is handled on the thread that the socket wakes, and sends leave on the thread that sends them.
+    /// Saves two hand-offs per message; asks that nobody blocks in a session.
+    /// </summary>
+    public bool InlineScheduling { get; init; } = true;
+
+    internal void Validate()
+    {
+        ArgumentOutOfRangeException.ThrowIfLessThan(ConnectionCountMax, 1);
+        ArgumentOutOfRangeException.ThrowIfLessThan(MessageBytesMax, 1);
+        ArgumentOutOfRangeException.ThrowIfLessThan(InboundBytesMax, 1);
+        ArgumentOutOfRangeException.ThrowIfLessThan(UpgradeBytesMax, 256);
+        ArgumentOutOfRangeException.ThrowIfLessThan(OutboundLowWaterBytes, 0);
+        ArgumentOutOfRangeException.ThrowIfLessThan(OutboundHighWaterBytes, OutboundLowWaterBytes);
+        ArgumentOutOfRangeException.ThrowIfLessThan(OutboundHardLimitBytes, OutboundHighWaterBytes);
+        ArgumentOutOfRangeException.ThrowIfLessThanOrEqual(SocketBufferBytes, UpgradeBytesMax);
+        ArgumentOutOfRangeException.ThrowIfLessThan(MissedPingsMax, 1);
+        foreach (TimeSpan time in (ReadOnlySpan<TimeSpan>)[UpgradeTimeout, HelloTimeout, PingInterval, CloseTimeout, StopTimeout])
+            ArgumentOutOfRangeException.ThrowIfLessThanOrEqual(time, TimeSpan.Zero);
+    }
+}

@@ -1,0 +1,166 @@
+using System.Buffers;
+using System.Diagnostics;
+using System.IO.Pipelines;
+using System.Net;
+using Microsoft.AspNetCore.Connections;
+using Microsoft.AspNetCore.Connections.Features;
+using Ratatoskr.Engine.Sessions;
+using Ratatoskr.Protocol.WebSockets;
+using Ratatoskr.Transport.Connections;
+
+namespace Ratatoskr.Transport.Upgrades;
+
+/// <summary>
+/// Connection middleware before Kestrel's HTTP stack: looks at the first request. An upgrade to a sync path is served here, from the socket's own
+/// pipes; everything else goes on unread, as soon as it is known not to be ours, so ordinary HTTP keeps Kestrel's behaviour and limits.
+/// </summary>
+internal sealed class UpgradePeek(SyncTransport transport, ConnectionDelegate next)
+{
+    private readonly UpgradeLimits _limits = UpgradeLimits.Default with { HeadLengthMax = transport.Options.UpgradeBytesMax };
+
+    private enum Verdict
+    {
+        Http,
+        Upgrade,
+        Refuse,
+        TimedOut,
+        Gone,
+    }
+
+    public async Task OnConnectionAsync(ConnectionContext context)
+    {
+        (Verdict verdict, UpgradeRequest? request, UpgradeRefusal refusal) = await PeekAsync(context.Transport.Input).ConfigureAwait(false);
+        switch (verdict)
+        {
+            case Verdict.Http:
+                await next(context).ConfigureAwait(false);
+                break;
+            case Verdict.Upgrade:
+                await ServeAsync(context, request!).ConfigureAwait(false);
+                break;
+            case Verdict.Refuse:
+                await RefuseAsync(context, refusal.Status, refusal.Reason).ConfigureAwait(false);
+                break;
+            case Verdict.TimedOut:
+                await RefuseAsync(context, 408, "the request did not arrive in time").ConfigureAwait(false);
+                break;
+        }
+    }
+
+    // Leaves the input consumed up to the first frame for an upgrade, and untouched for HTTP.
+    private async Task<(Verdict Verdict, UpgradeRequest? Request, UpgradeRefusal Refusal)> PeekAsync(PipeReader input)
+    {
+        PeekDeadline? deadline = null;
+        long seen = 0;
+        try
+        {
+            while (true)
+            {
+                ValueTask<ReadResult> read = input.ReadAsync();
+                if (!read.IsCompleted && deadline is null) transport.Table.Add(deadline = new PeekDeadline(transport, input));
+                ReadResult result = await read.ConfigureAwait(false);
+                ReadOnlySequence<byte> buffer = result.Buffer;
+                UpgradeOutcome outcome = Examine(buffer, _limits, out UpgradeRequest? request, out int headLength, out UpgradeRefusal refusal);
+                switch (outcome)
+                {
+                    case UpgradeOutcome.NotAnUpgrade:
+                        // Examined to where we looked before: a pipe does not take that back, and what is new there wakes the next reader at once.
+                        input.AdvanceTo(buffer.Start, buffer.GetPosition(seen));
+                        return (Verdict.Http, null, default);
+                    case UpgradeOutcome.Upgrade:
+                        input.AdvanceTo(buffer.GetPosition(headLength));
+                        return (Verdict.Upgrade, request, default);
+                    case UpgradeOutcome.Malformed:
+                        input.AdvanceTo(buffer.End);
+                        return (Verdict.Refuse, null, refusal);
+                }
+
+                seen = buffer.Length;
+                input.AdvanceTo(buffer.Start, buffer.End);
+                if (result.IsCompleted) return (Verdict.Gone, null, default);
+
+                // Nobody has said a word: Kestrel has a time-out for that too (keep-alive), and browsers open connections ahead of use.
+                if (result.IsCanceled) return (seen == 0 ? Verdict.Http : Verdict.TimedOut, null, default);
+            }
+        }
+        catch (Exception e) when (e is IOException or OperationCanceledException)
+        {
+            return (Verdict.Gone, null, default);       // reset, or aborted by a stop
+        }
+        finally
+        {
+            if (deadline is not null) transport.Table.Remove(deadline);
+        }
+    }
+
+    private static UpgradeOutcome Examine(
+        in ReadOnlySequence<byte> buffer, UpgradeLimits limits, out UpgradeRequest? request, out int headLength, out UpgradeRefusal refusal)
+    {
+        request = null;
+        headLength = 0;
+        refusal = default;
+        return SyncPaths.MayBegin(buffer)
+            ? UpgradeRequest.Parse(buffer, limits, out request, out headLength, out refusal)
+            : UpgradeOutcome.NotAnUpgrade;
+    }
+
+    private async Task ServeAsync(ConnectionContext context, UpgradeRequest request)
+    {
+        Debug.Assert(SyncPaths.Contains(request.Path), "the peek looked at the path");
+        if (transport.TryEnter() is { } busy)
+        {
+            await RefuseAsync(context, 503, busy).ConfigureAwait(false);
+            return;
+        }
+
+        // Flushed by itself: the client speaks first, so there is nothing to send along.
+        PipeWriter output = context.Transport.Output;
+        output.Advance(UpgradeResponse.Write(output.GetSpan(UpgradeResponse.LengthMax), request.Key));
+        try
+        {
+            await output.FlushAsync().ConfigureAwait(false);
+        }
+        catch (Exception e) when (e is IOException or OperationCanceledException)
+        {
+            transport.Leave();
+            return;
+        }
+
+        IPAddress? remote = (context.RemoteEndPoint as IPEndPoint)?.Address;
+        WebSocketConnection connection = new(transport, context.Transport, context.Abort, remote);
+        await transport.RunAsync(connection, Info(context, request, remote)).ConfigureAwait(false);
+        transport.AbortIfNotClosedInTime(context);
+    }
+
+    private async Task RefuseAsync(ConnectionContext context, int status, string reason)
+    {
+        transport.Metrics.Refused(status);
+        PipeWriter output = context.Transport.Output;
+        output.Advance(UpgradeResponse.WriteRefusal(output.GetSpan(UpgradeResponse.LengthMax), status, reason));
+        await output.FlushAsync().ConfigureAwait(false);
+        transport.AbortIfNotClosedInTime(context);
+    }
+
+    private static ConnectionInfo Info(ConnectionContext context, UpgradeRequest request, IPAddress? remote) => new()
+    {
+        RemoteAddress = remote,
+        IsSecure = context.Features.Get<ITlsHandshakeFeature>() is not null,
+        Path = request.Path,
+        Query = request.Query,
+        Host = request.Host,
+        Origin = request.Origin,
+        Authorization = request.Authorization,
+        ForwardedFor = request.ForwardedFor,
+    };
+
+    /// <summary>Wakes a peek that has waited too long.</summary>
+    private sealed class PeekDeadline(SyncTransport transport, PipeReader input) : Swept
+    {
+        private readonly long _deadlineMs = transport.NowMs + (long)transport.Options.UpgradeTimeout.TotalMilliseconds;
+
+        public override void Sweep(long nowMs)
+        {
+            if (nowMs >= _deadlineMs) input.CancelPendingRead();
+        }
+    }
+}
