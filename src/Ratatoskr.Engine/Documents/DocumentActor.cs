@@ -21,12 +21,8 @@ namespace Ratatoskr.Engine.Documents;
 /// <remarks>Owned by its shard: one caller at a time, never awaits. While content is loaded or a worker verifies, inputs wait here.</remarks>
 internal sealed class DocumentActor(DocumentId id, Shard shard)
 {
-    // Header (10) and no actors, heads, change or operation columns: what 2.x clients send for "I have nothing".
-    private const int EmptyDocumentLength = 14;
-
-    private readonly Queue<ShardInput> _waiting = new(0);
+    private readonly WaitingInputs _waiting = new(shard);
     private readonly StoreQueue _store = new();
-    private long _waitingBytes;
     private bool _loading;
     private int _busy;
     private int _unstoredFrom;
@@ -107,7 +103,7 @@ internal sealed class DocumentActor(DocumentId id, Shard shard)
             return;
         }
 
-        if (NeedsStoredState(link))
+        if (PeerStates.IsNeededFor(link, Content))
         {
             link.StateAsked = true;
             link.AwaitsState = true;
@@ -128,7 +124,7 @@ internal sealed class DocumentActor(DocumentId id, Shard shard)
             // The peers keep what they have and are told that we cannot serve; the next message tries again.
             shard.Log.LoadFailed(Id, error);
             foreach (PeerLink link in Links) effects.SendUnavailable(shard, link.Session, Id);
-            DropWaiting();
+            _waiting.Clear();
             return;
         }
 
@@ -152,11 +148,7 @@ internal sealed class DocumentActor(DocumentId id, Shard shard)
         if (link is { Closed: false })
         {
             link.AwaitsState = false;
-            if (!state.IsEmpty && SyncState.TryDecode(state.Span, out SyncState? decoded) && decoded is not null)
-            {
-                link.State = decoded;
-                link.SavedSharedHash = SharedHash(decoded);
-            }
+            PeerStates.Adopt(link, state.Span);
         }
 
         Resume(now, effects);
@@ -281,7 +273,7 @@ internal sealed class DocumentActor(DocumentId id, Shard shard)
         }
 
         Links.Clear();
-        DropWaiting();
+        _waiting.Clear();
         _store.Clear();
         Evict();
     }
@@ -368,31 +360,9 @@ internal sealed class DocumentActor(DocumentId id, Shard shard)
         {
             link.WholeSendsLeft = Math.Min(shard.Limits.WholeDocumentBurst, link.WholeSendsLeft + 1);
             if (link.Dirty || (link.Wants && now >= link.WantsUntil)) Mark(link);
-            SaveState(link, effects);
+            PeerStates.Save(link, effects);
         }
     }
-
-    /// <summary>Keeps what a persistent peer shares with us, if that has changed since.</summary>
-    public void SaveState(PeerLink link, IEffects effects)
-    {
-        if (!link.Session.IsPersistent || Content is null || link.AwaitsState) return;
-        int shared = SharedHash(link.State);
-        if (shared == link.SavedSharedHash) return;
-        link.SavedSharedHash = shared;
-        ArrayBufferWriter<byte> encoded = new();
-        link.State.Encode(encoded);
-        effects.SaveSyncState(Id, link.Session, encoded.WrittenMemory);
-    }
-
-    private static int SharedHash(SyncState state)
-    {
-        HashCode hash = default;
-        foreach (ref readonly ChangeHash head in state.SharedHeads) hash.AddBytes(head.Bytes);
-        return hash.ToHashCode();
-    }
-
-    private bool NeedsStoredState(PeerLink link) =>
-        link.Session.IsPersistent && !link.StateAsked && Content!.Graph.Count > 0;
 
     private void ReceiveSync(PeerLink link, in ShardInput input, Timestamp now, IEffects effects)
     {
@@ -414,7 +384,7 @@ internal sealed class DocumentActor(DocumentId id, Shard shard)
             return;
         }
 
-        if (NeedsWorker(message))
+        if (IngressJob.IsNeededFor(message, shard.Limits))
         {
             _busy++;
             shard.HeldBytes += input.Bytes;
@@ -441,25 +411,6 @@ internal sealed class DocumentActor(DocumentId id, Shard shard)
 
         Finish(link, message, headsBefore, link.Refused, now, effects);
         input.Payload.Release();
-    }
-
-    // Only small runs of plain change chunks are verified inline; an empty document chunk is how 2.x says "I have nothing".
-    private bool NeedsWorker(in SyncMessageReader message)
-    {
-        int bytes = 0;
-        foreach (ReadOnlySpan<byte> entry in message.Changes)
-        {
-            bytes += entry.Length;
-            if (bytes > shard.Limits.InlineChangesBytesMax) return true;
-            ReadOnlySpan<byte> chunks = entry;
-            while (ChunkReader.TryRead(chunks, out Chunk chunk, out _))
-            {
-                if (chunk.Type != ChunkType.Change && !IsEmptyDocument(chunk)) return true;
-                chunks = chunks[chunk.Length..];
-            }
-        }
-
-        return false;
     }
 
     /// <summary>Verifies one change chunk (format §10, rules 1–3) and takes it. Rule 4 (its references exist) has its place here, before the graph.</summary>
@@ -500,8 +451,6 @@ internal sealed class DocumentActor(DocumentId id, Shard shard)
     {
         foreach (PeerLink link in Links) link.Wrote |= link.HasQueued;
     }
-
-    private static bool IsEmptyDocument(in Chunk chunk) => chunk.Type == ChunkType.Document && chunk.Length == EmptyDocumentLength;
 
     private void Adopt(PeerLink link, ChangeGraph graph, byte[] chunk, IEffects effects)
     {
@@ -582,35 +531,19 @@ internal sealed class DocumentActor(DocumentId id, Shard shard)
 
     private void Wait(PeerLink link, in ShardInput input, IEffects effects)
     {
-        if (_waitingBytes + input.Bytes > shard.Limits.DocumentWaitingBytesMax)
-        {
-            effects.Close(link.Session, CloseCode.TryAgainLater, "the document is busy and too much is waiting for it");
-            input.Payload!.Release();
-            return;
-        }
-
-        _waitingBytes += input.Bytes;
-        shard.HeldBytes += input.Bytes;
-        _waiting.Enqueue(input);
+        if (_waiting.TryEnqueue(input)) return;
+        effects.Close(link.Session, CloseCode.TryAgainLater, "the document is busy and too much is waiting for it");
+        input.Payload!.Release();
     }
 
     private void Resume(Timestamp now, IEffects effects)
     {
         while (!MustWait && _waiting.TryDequeue(out ShardInput input))
         {
-            _waitingBytes -= input.Bytes;
-            shard.HeldBytes -= input.Bytes;
             if (shard.FindLink(input.Session!, Id) is { } link) Receive(link, input, now, effects);
             else input.Payload!.Release();
             if (Content is null && _loading) return;
         }
-    }
-
-    private void DropWaiting()
-    {
-        while (_waiting.TryDequeue(out ShardInput input)) input.Payload!.Release();
-        shard.HeldBytes -= _waitingBytes;
-        _waitingBytes = 0;
     }
 
     // The oldest decision among this turn's writers: what any of them may no longer do must not be stored.

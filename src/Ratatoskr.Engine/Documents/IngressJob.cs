@@ -18,6 +18,9 @@ internal sealed class IngressJob(PeerLink link, SharedBuffer payload, RepoMessag
     // Document chunks whose new changes number at most this are folded into the tail; more, and the chunk itself is worth keeping.
     private const int TailRatherThanSnapshotMax = 64;
 
+    // Header (10 bytes) and four empty lists.
+    private const int EmptyDocumentLength = 14;
+
     public PeerLink Link { get; } = link;
 
     public SharedBuffer Payload { get; } = payload;
@@ -34,6 +37,26 @@ internal sealed class IngressJob(PeerLink link, SharedBuffer payload, RepoMessag
 
     /// <summary>Why something was refused; null when nothing was.</summary>
     public string? Refusal { get; private set; }
+
+    /// <summary>Only a little of plain change chunks is verified inline; an empty document chunk is how 2.x clients say "I have nothing".</summary>
+    public static bool IsNeededFor(in SyncMessageReader message, EngineLimits limits)
+    {
+        int bytes = 0;
+        foreach (ReadOnlySpan<byte> entry in message.Changes)
+        {
+            bytes += entry.Length;
+            if (bytes > limits.InlineChangesBytesMax) return true;
+            ReadOnlySpan<byte> chunks = entry;
+            while (ChunkReader.TryRead(chunks, out Chunk chunk, out _))
+            {
+                bool empty = chunk.Type == ChunkType.Document && chunk.Length == EmptyDocumentLength;
+                if (chunk.Type != ChunkType.Change && !empty) return true;
+                chunks = chunks[chunk.Length..];
+            }
+        }
+
+        return false;
+    }
 
     public void Run()
     {

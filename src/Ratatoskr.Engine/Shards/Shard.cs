@@ -289,7 +289,7 @@ internal sealed class Shard
         Gossip.Forget(slot);
         foreach (PeerLink link in slot.Links.Values)
         {
-            link.Document.SaveState(link, effects);
+            PeerStates.Save(link, effects);
             link.Document.Close(link);
         }
     }
