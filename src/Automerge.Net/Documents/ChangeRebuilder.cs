@@ -1,0 +1,216 @@
+using System.Buffers;
+using Automerge.Changes;
+using Automerge.Columns;
+
+namespace Automerge.Documents;
+
+/// <summary>Encodes and hashes the changes of a document one after the other, and reports them.</summary>
+/// <remarks>One owner, one thread; pooled memory, given back by <see cref="Dispose"/>.</remarks>
+internal sealed class ChangeRebuilder : IDisposable
+{
+    private readonly ActorId[] _actors;
+    private readonly ChangeTable _changes;
+    private readonly DocumentColumns _columns;
+    private readonly OpTable _ops;
+    private readonly ChangeEncoder _encoder = new();
+    private readonly PooledBuffer _otherActors = new();
+    private readonly ChangeHash[] _hashes;
+    private readonly bool[] _hasDependents;
+    private readonly uint[] _seqs;
+
+    // Index of each document actor in the current change's list; −1: not named. _named lists those set.
+    private readonly int[] _localActors;
+    private readonly List<int> _named = [];
+
+    public ChangeRebuilder(ActorId[] actors, ChangeTable changes, DocumentColumns columns, OpTable ops)
+    {
+        _actors = actors;
+        _changes = changes;
+        _columns = columns;
+        _ops = ops;
+        _hashes = ArrayPool<ChangeHash>.Shared.Rent(changes.Count);
+        _hasDependents = ArrayPool<bool>.Shared.Rent(changes.Count);
+        _hasDependents.AsSpan(0, changes.Count).Clear();
+        _seqs = new uint[actors.Length];
+        _localActors = new int[actors.Length];
+        _localActors.AsSpan().Fill(-1);
+    }
+
+    public void Run(IDocumentSink sink)
+    {
+        int count = _changes.Count;
+        IntegerColumnReader times = new(_columns.Get(ColumnSpec.Time), signed: true, 0);
+        StringColumnReader messages = new(_columns.Get(ColumnSpec.Message), count);
+        IntegerColumnReader depCounts = new(_columns.Get(ColumnSpec.DependencyCount), signed: false, 0);
+        DeltaColumnReader depRows = new(_columns.Get(ColumnSpec.DependencyRow), 0);
+        IntegerColumnReader extras = new(_columns.Get(ColumnSpec.ExtraMetadata), signed: false, 0);
+        ReadOnlySpan<byte> extraBytes = _columns.Get(ColumnSpec.ExtraBytes);
+        long time = 0;
+        int[] rows = ArrayPool<int>.Shared.Rent(16);
+        ChangeHash[] deps = ArrayPool<ChangeHash>.Shared.Rent(16);
+        try
+        {
+            for (int row = 0; row < count; row++)
+            {
+                if (!times.TryNext(out long delta) || delta == IntegerColumnReader.Null) DocumentFault.Throw("time column damaged, too short or null");
+                time = unchecked(time + delta);
+                if (!messages.Prepare()) DocumentFault.Throw("message column damaged or too short");
+                messages.Take(1);
+                if (!depCounts.TryNext(out long depCount) || depCount < 0 || depCount > row) DocumentFault.Throw("dependency count damaged");
+                if (depCount > rows.Length) Enlarge(ref rows, ref deps, (int)depCount);
+                ReadDeps(ref depRows, row, rows.AsSpan(0, (int)depCount), deps);
+                ReadOnlySpan<byte> extra = TakeExtra(ref extras, ref extraBytes);
+
+                ChangeFields fields = new()
+                {
+                    Deps = deps.AsSpan(0, (int)depCount),
+                    Actor = _actors[_changes.Actor(row)].Bytes,
+                    Seq = ++_seqs[_changes.Actor(row)],
+                    StartOp = (uint)_changes.StartOp(row),
+                    Time = time,
+                    Message = messages.IsNull ? default : messages.Value,
+                    ExtraBytes = extra,
+                };
+                Report(sink, row, ref fields, rows.AsSpan(0, (int)depCount));
+            }
+        }
+        finally
+        {
+            ArrayPool<int>.Shared.Return(rows);
+            ArrayPool<ChangeHash>.Shared.Return(deps);
+        }
+
+        bool atEnd = times.AtEnd && messages.AtEnd && depCounts.AtEnd && depRows.AtEnd && extras.AtEnd && extraBytes.IsEmpty;
+        if (!atEnd) DocumentFault.Throw("change columns differ in length");
+    }
+
+    /// <summary>Compares the changes nobody depends on with the heads that were claimed.</summary>
+    public void CheckHeads(ReadOnlySpan<ChangeHash> claimed)
+    {
+        int found = 0;
+        for (int row = 0; row < _changes.Count; row++)
+        {
+            if (_hasDependents[row]) continue;
+            if (found++ == claimed.Length || claimed.BinarySearch(_hashes[row]) < 0) DocumentFault.Throw("mismatching heads");
+        }
+
+        if (found != claimed.Length) DocumentFault.Throw("mismatching heads");
+    }
+
+    public void Dispose()
+    {
+        _encoder.Dispose();
+        _otherActors.Dispose();
+        ArrayPool<ChangeHash>.Shared.Return(_hashes);
+        ArrayPool<bool>.Shared.Return(_hasDependents);
+    }
+
+    private static void Enlarge(ref int[] rows, ref ChangeHash[] deps, int count)
+    {
+        ArrayPool<int>.Shared.Return(rows);
+        ArrayPool<ChangeHash>.Shared.Return(deps);
+        rows = ArrayPool<int>.Shared.Rent(count);
+        deps = ArrayPool<ChangeHash>.Shared.Rent(count);
+    }
+
+    private static ReadOnlySpan<byte> TakeExtra(ref IntegerColumnReader extras, ref ReadOnlySpan<byte> bytes)
+    {
+        if (!extras.TryNext(out long metadata) || metadata < 0 || (metadata & 15) != ScalarCode.Bytes) DocumentFault.Throw("extra bytes column damaged or too short");
+        if (metadata >> 4 > bytes.Length) DocumentFault.Throw("extra bytes: not enough data");
+        ReadOnlySpan<byte> extra = bytes[..(int)(metadata >> 4)];
+        bytes = bytes[extra.Length..];
+        return extra;
+    }
+
+    private void ReadDeps(scoped ref DeltaColumnReader column, int row, Span<int> rows, ChangeHash[] deps)
+    {
+        uint reached = 0;
+        for (int i = 0; i < rows.Length; i++)
+        {
+            if (!column.TryNext(out long dep) || dep < 0) DocumentFault.Throw("dependency column damaged or too short");
+            if (dep >= row) DocumentFault.Throw("a change comes before one it depends on");
+            rows[i] = (int)dep;
+            deps[i] = _hashes[dep];
+            _hasDependents[dep] = true;
+            reached = Math.Max(reached, _changes.MaxOp((int)dep));
+        }
+
+        if (_changes.StartOp(row) <= reached) DocumentFault.Throw("max_op is lower than start_op");
+    }
+
+    private void Report(IDocumentSink sink, int row, ref ChangeFields fields, ReadOnlySpan<int> depRows)
+    {
+        int author = _changes.Actor(row);
+        DocumentChangeOps ops = Collect(row, author);
+        fields.OtherActorCount = WriteOtherActors();
+        fields.OtherActors = _otherActors.Written;
+        ReadOnlySpan<byte> chunk = _encoder.Encode(fields, ops, out _hashes[row]);
+        ForgetActors();
+
+        ChangeHeader header = new()
+        {
+            Hash = _hashes[row],
+            Bytes = chunk,
+            Deps = fields.Deps,
+            Actor = fields.Actor,
+            Seq = fields.Seq,
+            StartOp = fields.StartOp,
+            OpCount = (uint)ops.Count,
+            Time = fields.Time,
+            Message = fields.Message,
+            OtherActorCount = fields.OtherActorCount,
+            OtherActors = fields.OtherActors,
+            ExtraBytes = fields.ExtraBytes,
+        };
+        sink.Change(row, author, header, depRows, sink.WantsBytes(row) ? chunk : default);
+    }
+
+    // Finds the actors the operations name and gives them their places: the author first, the others in byte order.
+    private DocumentChangeOps Collect(int row, int author)
+    {
+        int first = _changes.FirstOp(row), count = _changes.OpCount(row);
+        ReadOnlySpan<OpRow> ops = _ops.Rows;
+        ReadOnlySpan<ulong> predecessors = _ops.Predecessors;
+        Name(author);
+        int predecessorCount = 0;
+        bool marks = false;
+        foreach (int index in _ops.Order.Slice(first, count))
+        {
+            ref readonly OpRow op = ref ops[index];
+            predecessorCount += op.PredecessorCount;
+            marks |= op.MarkName != 0;
+            if (_actors.Length == 1) continue;
+            ulong target = _ops.Objects[op.Object];
+            if (target != 0) Name((int)(uint)target);
+            if (op.KeyActor >= 0) Name(op.KeyActor);
+            foreach (ulong id in predecessors.Slice(op.PredecessorStart, op.PredecessorCount)) Name((int)(uint)id);
+        }
+
+        _named.RemoveAt(0);
+        _named.Sort();
+        _localActors[author] = 0;
+        for (int i = 0; i < _named.Count; i++) _localActors[_named[i]] = i + 1;
+        _named.Add(author);
+        return new DocumentChangeOps(_ops, first, count, predecessorCount, marks, _localActors);
+    }
+
+    private void Name(int actor)
+    {
+        if (_localActors[actor] >= 0) return;
+        _localActors[actor] = 0;
+        _named.Add(actor);
+    }
+
+    private int WriteOtherActors()
+    {
+        _otherActors.Clear();
+        for (int i = 0; i < _named.Count - 1; i++) _otherActors.WritePrefixed(_actors[_named[i]].Bytes);
+        return _named.Count - 1;
+    }
+
+    private void ForgetActors()
+    {
+        foreach (int actor in _named) _localActors[actor] = -1;
+        _named.Clear();
+    }
+}

@@ -1,0 +1,76 @@
+using Automerge.Changes;
+using Automerge.Columns;
+using Automerge.Format;
+
+namespace Automerge.Documents;
+
+/// <summary>
+/// Reads a document chunk in one pass and makes all its changes again, since the chunk holds no change bytes: their hashes,
+/// and with them the heads, exist only afterwards. A chunk that passes is one whose every change would be accepted by
+/// itself, in its one canonical form, and whose rows are in the one order they may have.
+/// <code>
+/// actors | heads | change columns' layout | operation columns' layout | change data | operation data | head rows
+/// </code>
+/// </summary>
+/// <remarks>Safe on any thread; nothing is kept between calls.</remarks>
+public static class DocumentReader
+{
+    /// <summary>Reads <paramref name="documentChunk"/>, which must be exactly one chunk.</summary>
+    /// <exception cref="AutomergeFormatException">The chunk is not a well-formed document; what <paramref name="sink"/> got is void.</exception>
+    public static void Read(ReadOnlySpan<byte> documentChunk, DocumentLimits limits, IDocumentSink sink)
+    {
+        ArgumentNullException.ThrowIfNull(limits);
+        ArgumentNullException.ThrowIfNull(sink);
+        if (!ChunkReader.TryRead(documentChunk, out Chunk chunk, out ChunkError error)) throw new AutomergeFormatException(error.Describe());
+        if (chunk.Length != documentChunk.Length) DocumentFault.Throw("data after the chunk");
+        if (!DocumentHeader.TryRead(chunk, out DocumentHeader header, out string what)) DocumentFault.Throw(what);
+        if (!chunk.ChecksumMatches(chunk.ComputeHash())) DocumentFault.Throw("bad checksum");
+        ActorId[] actors = header.CopyActors();
+        foreach (ActorId actor in actors)
+            if (actor.Bytes.Length > limits.MaxActorBytes) DocumentFault.Throw("actor id too long");
+
+        using DocumentColumns changeColumns = new();
+        using DocumentColumns opColumns = new();
+        ReadOnlySpan<byte> rest = header.Rest;
+        changeColumns.ReadLayout(ref rest);
+        opColumns.ReadLayout(ref rest);
+        changeColumns.ReadData(ref rest, limits.MaxColumnBytes, limits.MaxInflatedBytes);
+        opColumns.ReadData(ref rest, limits.MaxColumnBytes, limits.MaxInflatedBytes - changeColumns.Bytes.Length);
+        CheckHeadRows(rest, header.Heads.Length);
+
+        using ChangeTable changes = ChangeTable.Read(changeColumns, actors.Length, limits.MaxRows);
+        using OpTable ops = DocumentOpReader.Read(opColumns, changes, actors.Length, limits.MaxRows);
+        changes.Seal();
+        ops.Arrange(changes);
+        using ChangeRebuilder rebuilder = new(actors, changes, changeColumns, ops);
+        sink.Begin(actors, changes.Count);
+        rebuilder.Run(sink);
+        rebuilder.CheckHeads(header.Heads);
+    }
+
+    /// <summary>As <see cref="Read"/>, without an exception.</summary>
+    /// <returns>false: <paramref name="what"/> says what was wrong.</returns>
+    public static bool TryRead(ReadOnlySpan<byte> documentChunk, DocumentLimits limits, IDocumentSink sink, out string what)
+    {
+        try
+        {
+            Read(documentChunk, limits, sink);
+            what = "";
+            return true;
+        }
+        catch (AutomergeFormatException exception)
+        {
+            what = exception.Message;
+            return false;
+        }
+    }
+
+    // Rows of the heads: absent in old files, and nobody reads them.
+    private static void CheckHeadRows(ReadOnlySpan<byte> rest, int headCount)
+    {
+        if (rest.IsEmpty) return;
+        for (int i = 0; i < headCount; i++)
+            if (!Leb128.TryReadUnsigned(ref rest, out _)) DocumentFault.Throw("malformed head rows");
+        if (!rest.IsEmpty) DocumentFault.Throw("data left over after the head rows");
+    }
+}

@@ -1,0 +1,35 @@
+using Automerge.Changes;
+using Automerge.Documents;
+
+namespace Automerge.Tests.Documents;
+
+/// <summary>Keeps what a reader reports.</summary>
+internal sealed class RecordingSink(Func<int, bool>? wants = null) : IDocumentSink
+{
+    public IReadOnlyList<ActorId> Actors { get; private set; } = [];
+
+    public int ChangeCount { get; private set; } = -1;
+
+    public List<ChangeHash> Hashes { get; } = [];
+
+    public List<int[]> DepRows { get; } = [];
+
+    public List<byte[]> Bytes { get; } = [];
+
+    public void Begin(IReadOnlyList<ActorId> actors, int changeCount)
+    {
+        Actors = actors;
+        ChangeCount = changeCount;
+    }
+
+    public bool WantsBytes(int row) => wants?.Invoke(row) ?? false;
+
+    public void Change(int row, int actor, in ChangeHeader header, ReadOnlySpan<int> depRows, ReadOnlySpan<byte> bytes)
+    {
+        Assert.Equal(Hashes.Count, row);
+        Assert.True(Actors[actor].Bytes.SequenceEqual(header.Actor));
+        Hashes.Add(header.Hash);
+        DepRows.Add(depRows.ToArray());
+        Bytes.Add(bytes.ToArray());
+    }
+}
