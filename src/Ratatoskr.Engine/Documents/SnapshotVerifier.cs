@@ -1,5 +1,5 @@
 using Automerge.Changes;
-using Automerge.Format;
+using Automerge.Documents;
 using Ratatoskr.Engine.Limits;
 
 namespace Ratatoskr.Engine.Documents;
@@ -7,9 +7,19 @@ namespace Ratatoskr.Engine.Documents;
 /// <summary>Reads a whole document chunk once: re-creates and hashes every change, and gives their graph. CPU-bound; for workers.</summary>
 internal static class SnapshotVerifier
 {
-    /// <exception cref="AutomergeFormatException">The chunk is not a sound document.</exception>
-    public static ChangeGraph Verify(ReadOnlySpan<byte> chunk, ulong hashKey, EngineLimits limits) => throw new AutomergeFormatException("document chunks are not read yet");
+    /// <exception cref="Automerge.Format.AutomergeFormatException">The chunk is not a sound document.</exception>
+    public static ChangeGraph Verify(ReadOnlySpan<byte> chunk, ulong hashKey, EngineLimits limits)
+    {
+        GraphSink sink = new(new ChangeGraph(hashKey));
+        DocumentReader.Read(chunk, limits.Document, sink);
+        return sink.Graph;
+    }
 
     /// <summary>The chunks of some of a document's changes, by row.</summary>
-    public static Dictionary<int, byte[]> Recreate(ReadOnlySpan<byte> chunk, HashSet<int> rows, EngineLimits limits) => throw new AutomergeFormatException("document chunks are not read yet");
+    public static Dictionary<int, byte[]> Recreate(ReadOnlySpan<byte> chunk, HashSet<int> rows, EngineLimits limits)
+    {
+        RecreateSink sink = new(rows);
+        DocumentReader.Read(chunk, limits.Document, sink);
+        return sink.Changes;
+    }
 }

@@ -1,4 +1,5 @@
 using Automerge.Changes;
+using Automerge.Documents;
 
 namespace Ratatoskr.Engine.Limits;
 
@@ -31,6 +32,9 @@ public sealed record EngineLimits
 
     /// <summary>Bounds of a single change.</summary>
     public ChangeLimits Change { get; init; } = ChangeLimits.Default;
+
+    /// <summary>Bounds of a document chunk.</summary>
+    public DocumentLimits Document { get; init; } = DocumentLimits.Default;
 
     /// <summary>Changes waiting for their dependencies, per document; further ones are dropped and asked for again.</summary>
     public int QueueChangesMax { get; init; } = 10_000;
