@@ -13,9 +13,10 @@ namespace Ratatoskr.Protocol.Messages;
 public static class MessageWriter
 {
     /// <summary>
-    /// Everything in a message that is not an id or text: keys, heads, numbers. The largest (an error with all fields) has 150 bytes.
+    /// Everything in a message that is not an id or text. The largest is an error with all fields: 1 for the map, 85 for keys and type,
+    /// 6 text heads of up to 5 bytes, numbers of 5 + 9 + 9: 139.
     /// </summary>
-    public const int OverheadMax = 192;
+    public const int OverheadMax = 144;
 
     /// <summary>Room for one message whose ids and texts have this many bytes together.</summary>
     public static int LengthMax(int textLength) => OverheadMax + textLength;
