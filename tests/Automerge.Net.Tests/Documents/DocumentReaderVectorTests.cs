@@ -62,7 +62,7 @@ public class DocumentReaderVectorTests
             if (!ChunkReader.TryRead(file, out Chunk chunk, out ChunkError error)) return (false, error.Describe(), hashes, heads);
             if (chunk.Type == ChunkType.Document)
             {
-                RecordingSink sink = new();
+                RecordingSink sink = new(verify: true);
                 if (!DocumentReader.TryRead(chunk.Bytes, DocumentLimits.Default, sink, out string what)) return (false, what, hashes, heads);
                 foreach (ChangeHash hash in sink.Hashes) hashes.Add(hash.ToString());
                 foreach (string head in Heads(chunk.Bytes)) heads.Add(head);

@@ -4,7 +4,7 @@ using Automerge.Documents;
 namespace Automerge.Tests.Documents;
 
 /// <summary>Keeps what a reader reports.</summary>
-internal sealed class RecordingSink(Func<int, bool>? wants = null) : IDocumentSink
+internal sealed class RecordingSink(Func<int, bool>? wants = null, bool verify = false) : IDocumentSink
 {
     public IReadOnlyList<ActorId> Actors { get; private set; } = [];
 
@@ -28,6 +28,14 @@ internal sealed class RecordingSink(Func<int, bool>? wants = null) : IDocumentSi
     {
         Assert.Equal(Hashes.Count, row);
         Assert.True(Actors[actor].Bytes.SequenceEqual(header.Actor));
+        if (verify)
+        {
+            // A document is accepted only if each of its changes would be.
+            ChangeVerdict verdict = ChangeVerifier.Verify(header.Bytes, ChangeLimits.Default, out ChangeHeader verified);
+            Assert.True(verdict.IsOk, $"row {row}: {verdict}");
+            Assert.Equal((header.Hash, header.MaxOp), (verified.Hash, verified.MaxOp));
+        }
+
         Hashes.Add(header.Hash);
         DepRows.Add(depRows.ToArray());
         Bytes.Add(bytes.ToArray());
