@@ -12,10 +12,14 @@ public static class SyncTransportExtensions
     // Plain HTTP requests, and connections that have not said yet what they are, beside the WebSockets.
     private const int HttpConnectionCountMax = 1024;
 
+    // All clients of a restarted server come back within 5 s (stock clients retry at that interval). The kernel's somaxconn, 4096, caps it anyway.
+    private const int BacklogMax = 4096;
+
     /// <summary>Socket options: where code runs, and how much a socket may buffer.</summary>
     public static void ApplyTo(this TransportOptions options, SocketTransportOptions sockets)
     {
         sockets.UnsafePreferInlineScheduling = options.InlineScheduling;
+        sockets.Backlog = BacklogMax;
         sockets.MaxReadBufferSize = options.SocketBufferBytes;
         sockets.MaxWriteBufferSize = options.SocketBufferBytes;
     }

@@ -140,8 +140,10 @@ internal sealed class HttpUpgrade(SyncTransport transport, RequestDelegate next)
             }
         }
 
-        response.ContentType = "text/plain";
-        await response.WriteAsync(reason).ConfigureAwait(false);
+        // The form of all our HTTP errors, written by hand: both values are constants that need no escaping.
+        string error = status switch { 400 => "invalid_request", 426 => "upgrade_required", _ => "unavailable" };
+        response.ContentType = "application/json; charset=utf-8";
+        await response.WriteAsync($$"""{"error":"{{error}}","message":"{{reason}}"}""").ConfigureAwait(false);
     }
 
     private static ConnectionInfo Info(HttpContext context, IPAddress? remote)

@@ -1,0 +1,16 @@
+using Ratatoskr.Engine.Sessions;
+using Ratatoskr.Http;
+
+namespace Ratatoskr.Server.Composition;
+
+/// <summary>Everything behind the sockets: shards, documents, storage. Started before the port opens, stopped after it has closed.</summary>
+internal interface IEngineHost : IReadiness, IAsyncDisposable
+{
+    ISyncEndpoint Endpoint { get; }
+
+    /// <summary>Opens the data folder and recovers what the last run left.</summary>
+    Task StartAsync(CancellationToken cancel);
+
+    /// <summary>Completes when everything received so far is on disk and its acknowledgements have been sent. Sockets close after it.</summary>
+    Task CommitAsync(CancellationToken cancel);
+}

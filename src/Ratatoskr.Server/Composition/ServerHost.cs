@@ -1,0 +1,153 @@
+using System.Diagnostics.Metrics;
+using System.Net;
+using System.Net.Sockets;
+using Microsoft.AspNetCore.Builder;
+using Microsoft.AspNetCore.Connections;
+using Microsoft.AspNetCore.Hosting;
+using Microsoft.AspNetCore.Server.Kestrel.Core;
+using Microsoft.AspNetCore.Server.Kestrel.Transport.Sockets;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Logging;
+using Ratatoskr.Http;
+using Ratatoskr.Http.Endpoints;
+using Ratatoskr.Server.Configuration;
+using Ratatoskr.Transport;
+
+namespace Ratatoskr.Server.Composition;
+
+/// <summary>The parts of a running server, wired; started and stopped in order.</summary>
+internal sealed class ServerHost : IAsyncDisposable
+{
+    private readonly ServerOptions _options;
+    private readonly IEngineHost _engine;
+    private readonly WebApplication _app;
+    private readonly SyncTransport _transport;
+    private readonly Meter _meter = new("Ratatoskr");
+    private volatile bool _stopping;
+
+    public ServerHost(ServerOptions options, IEngineHost engine)
+    {
+        _options = options;
+        _engine = engine;
+        TransportOptions transport = new();
+
+        // The empty builder, so that settings come from our variables only: ASPNETCORE_URLS or a stray appsettings.json change nothing.
+        WebApplicationBuilder builder = WebApplication.CreateEmptyBuilder(new WebApplicationOptions { ApplicationName = "ratatoskr" });
+        ServerLogging.Configure(builder.Logging, options.LogFormat);
+        builder.Services.AddRoutingCore();
+        builder.Services.Configure<SocketTransportOptions>(transport.ApplyTo);
+        builder.Services.AddSingleton(services =>
+            new SyncTransport(engine.Endpoint, transport, _meter, services.GetRequiredService<ILogger<SyncTransport>>(), TimeProvider.System));
+        builder.WebHost.UseKestrelCore().UseKestrelHttpsConfiguration().ConfigureKestrel(kestrel =>
+        {
+            transport.ApplyTo(kestrel);
+            Listen(kestrel);
+        });
+
+        _app = builder.Build();
+        _transport = _app.Services.GetRequiredService<SyncTransport>();
+        _app.UseErrorAnswers(_app.Services.GetRequiredService<ILoggerFactory>().CreateLogger("Ratatoskr.Http"));
+        _app.UseSync(_transport);
+        _app.UseRouting();
+        _app.MapHealth(new Readiness(this));
+    }
+
+    /// <summary>The base address that peers can use, with the real port.</summary>
+    public Uri Address { get; private set; } = new("http://localhost");
+
+    /// <exception cref="SettingException">The data folder cannot be used.</exception>
+    /// <exception cref="IOException">The port cannot be had; the message says which and why.</exception>
+    public async Task StartAsync(CancellationToken cancel)
+    {
+        OpenDataDirectory();
+        await _engine.StartAsync(cancel).ConfigureAwait(false);
+        await OpenPortAsync(cancel).ConfigureAwait(false);
+        Address = new Uri(_app.Urls.First());
+    }
+
+    /// <summary>Commits, closes every socket with 1001, then the port, within <see cref="TransportOptions.StopTimeout"/> and a little.</summary>
+    /// <param name="cancel">Cuts instead of waiting.</param>
+    public async Task StopAsync(CancellationToken cancel)
+    {
+        _stopping = true;
+        await _transport.StopAsync(_engine.CommitAsync, cancel).ConfigureAwait(false);
+
+        // What is left are plain HTTP requests under way.
+        using CancellationTokenSource soon = CancellationTokenSource.CreateLinkedTokenSource(cancel);
+        soon.CancelAfter(TimeSpan.FromSeconds(2));
+        await _app.StopAsync(soon.Token).ConfigureAwait(false);
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        await _transport.DisposeAsync().ConfigureAwait(false);
+        await _app.DisposeAsync().ConfigureAwait(false);
+        await _engine.DisposeAsync().ConfigureAwait(false);
+        _meter.Dispose();
+    }
+
+    private void Listen(KestrelServerOptions kestrel)
+    {
+        if (_options.Address is { } address) kestrel.Listen(address, _options.Port, Configure);
+        else if (_options.Port == 0) kestrel.Listen(IPAddress.Loopback, 0, Configure);      // a free port is free on one address
+        else kestrel.ListenLocalhost(_options.Port, Configure);
+
+        void Configure(ListenOptions listen)
+        {
+            // Without TLS there is nothing to agree on HTTP/2 with.
+            listen.Protocols = _options.Tls is null ? HttpProtocols.Http1 : HttpProtocols.Http1AndHttp2;
+            if (_options.Tls is { } tls)
+            {
+                listen.UseHttps(https =>
+                {
+                    https.ServerCertificate = tls.Certificate;
+                    https.ServerCertificateChain = tls.Chain;
+                });
+            }
+
+            listen.UseSyncPeek(kestrel.ApplicationServices.GetRequiredService<SyncTransport>());
+        }
+    }
+
+    private async Task OpenPortAsync(CancellationToken cancel)
+    {
+        string host = _options.Address is { } address ? new IPEndPoint(address, _options.Port).ToString() : $"localhost:{_options.Port}";
+        try
+        {
+            await _app.StartAsync(cancel).ConfigureAwait(false);
+        }
+        catch (IOException e) when (e.InnerException is AddressInUseException)
+        {
+            throw new IOException($"{host} is in use by another process", e);
+        }
+        catch (SocketException e) when (e.SocketErrorCode == SocketError.AddressNotAvailable)
+        {
+            throw new SettingException("HOST", _options.Address?.ToString() ?? "localhost", "it is not an address of this machine");
+        }
+        catch (SocketException e)
+        {
+            throw new IOException($"cannot listen on {host}: {e.Message}", e);
+        }
+    }
+
+    private void OpenDataDirectory()
+    {
+        string folder = _options.DataDirectory;
+        try
+        {
+            Directory.CreateDirectory(folder);
+            string probe = Path.Combine(folder, $".probe-{Environment.ProcessId}");
+            File.WriteAllBytes(probe, []);
+            File.Delete(probe);
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            throw new SettingException("DATA_DIR", folder, "it must be a folder that this process may make and write to");
+        }
+    }
+
+    private sealed class Readiness(ServerHost host) : IReadiness
+    {
+        public string? NotReadyBecause => host._stopping ? "the server stops" : host._engine.NotReadyBecause;
+    }
+}

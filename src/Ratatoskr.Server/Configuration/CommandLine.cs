@@ -1,0 +1,45 @@
+using System.Reflection;
+
+namespace Ratatoskr.Server.Configuration;
+
+/// <summary>The command has two switches; all settings are environment variables.</summary>
+internal static class CommandLine
+{
+    public const string Help = """
+        ratatoskr: a sync server for Automerge documents
+
+        usage: ratatoskr [--help | --version]
+
+        Settings are environment variables, all optional:
+          PORT              port for WebSocket and HTTP; 0 takes a free one (4151)
+          HOST              localhost or the IP address to listen on (127.0.0.1)
+          DATA_DIR          folder for documents (./data)
+          ACCESS_MODE       open: whoever knows a document's id may read and write it (open)
+          SHARDS            loops that work on documents (one per core)
+          MEMORY_BUDGET_MB  memory for documents and buffers (512)
+          TLS_CERT, TLS_KEY PEM files of a certificate and its key; both or neither
+          LOG_FORMAT        text or json, on standard error (text)
+
+        Exit codes: 0 stopped by SIGTERM or SIGINT, 1 could not start or failed, 2 a setting cannot be used.
+        """;
+
+    public static string Version { get; } = "ratatoskr " + ShortVersion();
+
+    /// <summary>What to print and end with; null to serve.</summary>
+    public static (string Text, int ExitCode)? Answer(IReadOnlyList<string> arguments) => arguments switch
+    {
+        [] => null,
+        ["--help" or "-h"] => (Help, 0),
+        ["--version"] => (Version, 0),
+        _ => ($"unknown argument {string.Join(' ', arguments)}; ratatoskr --help lists what there is", 2),
+    };
+
+    // Without the source revision that the SDK appends after a plus sign.
+    private static string ShortVersion()
+    {
+        Assembly assembly = typeof(CommandLine).Assembly;
+        string version = assembly.GetCustomAttribute<AssemblyInformationalVersionAttribute>()?.InformationalVersion ?? "unknown";
+        int plus = version.IndexOf('+', StringComparison.Ordinal);
+        return plus < 0 ? version : version[..plus];
+    }
+}

@@ -1,0 +1,112 @@
+using System.Globalization;
+using System.Net;
+
+namespace Ratatoskr.Server.Configuration;
+
+internal enum AccessMode
+{
+    /// <summary>Whoever knows a document's id may read and write it, as with automerge-repo-sync-server.</summary>
+    Open,
+}
+
+internal enum LogFormat
+{
+    Text,
+    Json,
+}
+
+/// <summary>All settings, checked. Read from environment variables once, at the start.</summary>
+internal sealed record ServerOptions
+{
+    private const int MemoryBudgetMbMin = 64;
+    private const int MemoryBudgetMbMax = 1024 * 1024;
+    private const int ShardCountMax = 256;
+
+    /// <summary>0: any free one.</summary>
+    public int Port { get; init; } = 4151;
+
+    /// <summary>An address, or null for <c>localhost</c>: both loopback addresses.</summary>
+    public IPAddress? Address { get; init; } = IPAddress.Loopback;
+
+    /// <summary>Absolute.</summary>
+    public string DataDirectory { get; init; } = Path.GetFullPath("data");
+
+    public AccessMode AccessMode { get; init; }
+
+    public int ShardCount { get; init; } = Math.Min(Environment.ProcessorCount, ShardCountMax);
+
+    /// <summary>What documents and buffers may take together; the runtime's own memory comes on top.</summary>
+    public int MemoryBudgetMb { get; init; } = 512;
+
+    public TlsFiles? Tls { get; init; }
+
+    public LogFormat LogFormat { get; init; }
+
+    /// <summary>Reads the settings; a variable that is empty counts as not set.</summary>
+    /// <param name="variable">An environment variable by its name.</param>
+    /// <exception cref="SettingException">The first one that cannot be used.</exception>
+    public static ServerOptions Read(Func<string, string?> variable)
+    {
+        ServerOptions defaults = new();
+        return defaults with
+        {
+            Port = Number("PORT", 0, 65535, defaults.Port),
+            Address = Host(Text("HOST"), defaults.Address),
+            DataDirectory = DataFolder(Text("DATA_DIR"), defaults.DataDirectory),
+            AccessMode = Access(Text("ACCESS_MODE")),
+            ShardCount = Number("SHARDS", 1, ShardCountMax, defaults.ShardCount),
+            MemoryBudgetMb = Number("MEMORY_BUDGET_MB", MemoryBudgetMbMin, MemoryBudgetMbMax, defaults.MemoryBudgetMb),
+            Tls = TlsFiles.Read(Text("TLS_CERT"), Text("TLS_KEY")),
+            LogFormat = Log(Text("LOG_FORMAT")),
+        };
+
+        string? Text(string name) => variable(name)?.Trim() is { Length: > 0 } value ? value : null;
+
+        int Number(string name, int min, int max, int otherwise)
+        {
+            if (Text(name) is not { } text) return otherwise;
+            return int.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out int number) && number >= min && number <= max
+                ? number
+                : throw new SettingException(name, text, $"it must be a whole number from {min} to {max}");
+        }
+    }
+
+    // An address as people write it: four numbers with dots, or IPv6 with or without brackets. IPAddress alone would take "1" for 0.0.0.1.
+    private static IPAddress? Host(string? text, IPAddress? otherwise)
+    {
+        if (text is null) return otherwise;
+        if (text.Equals("localhost", StringComparison.OrdinalIgnoreCase)) return null;
+        string bare = text.StartsWith('[') && text.EndsWith(']') ? text[1..^1] : text;
+        return IPAddress.TryParse(bare, out IPAddress? address) && (bare.Contains(':', StringComparison.Ordinal) || bare.Count(c => c == '.') == 3)
+            ? address
+            : throw new SettingException("HOST", text, "it must be localhost or an IP address of this machine (0.0.0.0 or :: for all of them)");
+    }
+
+    private static string DataFolder(string? text, string otherwise)
+    {
+        try
+        {
+            string folder = text is null ? otherwise : Path.GetFullPath(text);
+            if (File.Exists(folder)) throw new SettingException("DATA_DIR", text ?? otherwise, "it must be a folder, and this is a file");
+            return folder;
+        }
+        catch (Exception e) when (e is ArgumentException or IOException or NotSupportedException)
+        {
+            throw new SettingException("DATA_DIR", text ?? otherwise, "it must be a folder");
+        }
+    }
+
+    private static AccessMode Access(string? text) => text switch
+    {
+        null or "open" => AccessMode.Open,
+        "accounts" => throw new SettingException("ACCESS_MODE", text, "accounts are not part of this version yet; only open is"),
+        _ => throw new SettingException("ACCESS_MODE", text, "it must be open"),
+    };
+
+    private static LogFormat Log(string? text) => text switch
+    {
+        null or "text" => LogFormat.Text,
+        "json" => LogFormat.Json,
+        _ => throw new SettingException("LOG_FORMAT", text, "it must be text or json"),
+    };
+}

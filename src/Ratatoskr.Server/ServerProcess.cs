@@ -1,0 +1,83 @@
+using System.Runtime.InteropServices;
+using Ratatoskr.Server.Composition;
+using Ratatoskr.Server.Configuration;
+
+namespace Ratatoskr.Server;
+
+/// <summary>The command from its arguments to its exit code.</summary>
+internal static class ServerProcess
+{
+    private const int Stopped = 0;
+    private const int Failed = 1;
+    private const int BadSetting = 2;
+
+    public static async Task<int> RunAsync(
+        string[] arguments, Func<string, string?> variable, Func<ServerOptions, IEngineHost> makeEngine, TextWriter output, TextWriter errors)
+    {
+        if (CommandLine.Answer(arguments) is { } answer)
+        {
+            await (answer.ExitCode == 0 ? output : errors).WriteLineAsync(answer.Text).ConfigureAwait(false);
+            return answer.ExitCode;
+        }
+
+        using CancellationTokenSource stop = new();
+        using CancellationTokenSource cut = new();
+        using PosixSignalRegistration terminate = PosixSignalRegistration.Create(PosixSignal.SIGTERM, OnSignal);
+        using PosixSignalRegistration interrupt = PosixSignalRegistration.Create(PosixSignal.SIGINT, OnSignal);
+        try
+        {
+            ServerOptions options = ServerOptions.Read(variable);
+            await ServeAsync(options, makeEngine(options), output, stop.Token, cut.Token).ConfigureAwait(false);
+            return Stopped;
+        }
+        catch (SettingException e)
+        {
+            await errors.WriteLineAsync(e.Message).ConfigureAwait(false);
+            return BadSetting;
+        }
+        catch (OperationCanceledException) when (stop.IsCancellationRequested)
+        {
+            return Stopped;         // told to stop before it had started
+        }
+        catch (Exception e)
+        {
+            await errors.WriteLineAsync("cannot run: " + e.Message.ReplaceLineEndings(" ")).ConfigureAwait(false);
+            return Failed;
+        }
+
+        // The first signal stops in order, the second does not wait.
+        void OnSignal(PosixSignalContext context)
+        {
+            context.Cancel = true;
+            if (stop.IsCancellationRequested) cut.Cancel();
+            else stop.Cancel();
+        }
+    }
+
+    private static async Task ServeAsync(
+        ServerOptions options, IEngineHost engine, TextWriter output, CancellationToken stop, CancellationToken cut)
+    {
+        ServerHost host = new(options, engine);
+        await using (host.ConfigureAwait(false))
+        {
+            await host.StartAsync(stop).ConfigureAwait(false);
+            foreach (string line in StartLines(options, host.Address)) await output.WriteLineAsync(line).ConfigureAwait(false);
+            await output.FlushAsync(CancellationToken.None).ConfigureAwait(false);
+
+            await Task.Delay(Timeout.Infinite, stop).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+            await host.StopAsync(cut).ConfigureAwait(false);
+        }
+    }
+
+    // Where it listens, where its data is, who may come in.
+    private static string[] StartLines(ServerOptions options, Uri address)
+    {
+        string scheme = options.Tls is null ? "ws" : "wss";
+        return
+        [
+            $"listening on {scheme}://{address.Authority}/sync and {address.GetLeftPart(UriPartial.Authority)}",
+            $"documents in {options.DataDirectory}",
+            "open to everyone who can reach this address: whoever knows a document's id may read and write it",
+        ];
+    }
+}
