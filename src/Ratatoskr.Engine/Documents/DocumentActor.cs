@@ -27,6 +27,7 @@ internal sealed class DocumentActor(DocumentId id, Shard shard)
     private int _busy;
     private int _unstoredFrom;
     private bool _recreating;
+    private bool _reloadWhenFree;
     private uint _accessVersion = 1;
 
     public DocumentId Id { get; } = id;
@@ -51,7 +52,8 @@ internal sealed class DocumentActor(DocumentId id, Shard shard)
     /// <summary>What the shard's budget was charged for the content.</summary>
     public long ChargedBytes { get; set; }
 
-    public bool CanEvict => Content is not null && !_loading && _busy == 0 && _store.Count == 0 && _unstoredFrom == Content.Graph.Count && Content.Queue is not { Count: > 0 };
+    /// <summary>Everything in memory can be had again: from the store, and queued changes from the peers that sent them.</summary>
+    public bool CanEvict => Content is not null && !_loading && _busy == 0 && _store.Count == 0 && _unstoredFrom == Content.Graph.Count;
 
     public bool IsForgettable => Links.Count == 0 && _waiting.Count == 0 && !_loading && _busy == 0 && _store.Count == 0 && (Content is null || CanEvict);
 
@@ -68,6 +70,7 @@ internal sealed class DocumentActor(DocumentId id, Shard shard)
     {
         link.Closed = true;
         Links.Remove(link);
+        shard.ForgetLink(link);
         if (link.Provides) MarkWanting();
     }
 
@@ -159,6 +162,12 @@ internal sealed class DocumentActor(DocumentId id, Shard shard)
         _busy--;
         shard.HeldBytes -= job.Payload.Length;
         PeerLink link = job.Link;
+        if (Content is null)
+        {
+            job.Payload.Release();                            // abandoned meanwhile
+            return;
+        }
+
         if (link.Refused || !link.Decision.MayWrite) Finish(job.Payload, job.Message, link, ignoreChanges: true, now, effects);
         else
         {
@@ -248,7 +257,13 @@ internal sealed class DocumentActor(DocumentId id, Shard shard)
     /// <summary>Gives the content up and reads it again: another writer has moved the truth.</summary>
     public void Reload(Timestamp now, IEffects effects)
     {
-        if (_busy > 0 || _loading) return;
+        if (MustWait)
+        {
+            _reloadWhenFree = true;
+            return;
+        }
+
+        _reloadWhenFree = false;
         _store.Clear();
         Evict();
         foreach (PeerLink link in Links)
@@ -270,6 +285,7 @@ internal sealed class DocumentActor(DocumentId id, Shard shard)
         {
             link.Closed = true;
             link.Session.Slots[shard.Index]?.Links.Remove(Id);
+            shard.ForgetLink(link);
         }
 
         Links.Clear();
@@ -281,6 +297,7 @@ internal sealed class DocumentActor(DocumentId id, Shard shard)
     public void Evict()
     {
         Content = null;
+        RemoteHeads = null;
         shard.Recharge(this);
     }
 
@@ -490,6 +507,7 @@ internal sealed class DocumentActor(DocumentId id, Shard shard)
         ChangeGraph graph = Content!.Graph;
         bool changed = !graph.Heads.SequenceEqual(headsBefore);
         SyncSession.Receive(graph, link.State, message, headsBefore, ignoreChanges);
+        if (!shard.RechargeLink(link)) effects.Close(link.Session, CloseCode.TryAgainLater, "the states of all peers take too much memory");
         link.Provides = graph.Count == 0 && message.Heads.Length > 0;
         link.Wants = graph.Count == 0 && message.Heads.Length == 0;
         if (link.Wants) link.WantsUntil = now.AfterMs(shard.Limits.ProviderTimeoutMs);
@@ -538,6 +556,7 @@ internal sealed class DocumentActor(DocumentId id, Shard shard)
 
     private void Resume(Timestamp now, IEffects effects)
     {
+        if (_reloadWhenFree) Reload(now, effects);
         while (!MustWait && _waiting.TryDequeue(out ShardInput input))
         {
             if (shard.FindLink(input.Session!, Id) is { } link) Receive(link, input, now, effects);

@@ -64,5 +64,8 @@ internal sealed class PeerLink(PeerSession session, DocumentActor document)
     /// <summary>Whole documents and resets it may still be sent in this second.</summary>
     public int WholeSendsLeft { get; set; }
 
+    /// <summary>What the shard was charged for the link.</summary>
+    public long ChargedBytes { get; set; }
+
     public bool Closed { get; set; }
 }

@@ -6,7 +6,10 @@ namespace Ratatoskr.Engine.Limits;
 /// <summary>Every bound of the engine. Exceeding one has a consequence stated here; none grows memory.</summary>
 public sealed record EngineLimits
 {
-    /// <summary>Memory for loaded documents, all shards together; idle ones are let go beyond it.</summary>
+    /// <summary>
+    /// Memory for loaded documents, all shards together; idle ones are let go beyond it. What is kept of peers has a budget of the same size:
+    /// beyond it no further document is opened, and a peer whose own state passes it is closed with 1013.
+    /// </summary>
     public long MemoryBudgetBytes { get; init; } = 512L << 20;
 
     /// <summary>Largest message of an established peer: a whole document is one frame.</summary>

@@ -94,7 +94,9 @@ internal sealed class RemoteHeadsGossip(Shard shard)
     {
         DocumentActor document = from.Document;
         document.RemoteHeads ??= new RemoteHeadsTable(shard.Limits.RemoteHeadsPerDocumentMax);
-        if (!document.RemoteHeads.TryUpdate(storageId, heads, timestamp) || _followers == 0) return;
+        if (!document.RemoteHeads.TryUpdate(storageId, heads, timestamp)) return;
+        shard.Recharge(document);
+        if (_followers == 0) return;
         foreach (PeerLink link in document.Links)
         {
             if (link == from || link.Session.Slots[shard.Index]?.Follows is not { } follows || !follows.Contains(storageId)) continue;

@@ -7,12 +7,17 @@ internal sealed class RemoteHeadsTable(int countMax)
 {
     private readonly Dictionary<StorageId, Entry> _entries = new(StorageId.Comparer.Instance);
 
+    /// <summary>An estimate of what the table takes.</summary>
+    public long Bytes { get; private set; }
+
     /// <summary>Takes strictly newer news.</summary>
     /// <returns>false: known already, or older.</returns>
     public bool TryUpdate(StorageId storageId, ReadOnlySpan<byte> heads, double timestamp)
     {
         if (_entries.TryGetValue(storageId, out Entry? known) && timestamp <= known.Timestamp) return false;
         if (known is null && _entries.Count >= countMax) return true;        // passed on, not remembered
+        if (known is null) Bytes += 128 + storageId.Text.Length;
+        Bytes += heads.Length - (known?.Heads.Length ?? 0);
         _entries[storageId] = new Entry(heads.ToArray(), timestamp);
         return true;
     }

@@ -19,6 +19,9 @@ namespace Ratatoskr.Engine.Shards;
 /// <remarks>One caller at a time: its runner, or a simulation.</remarks>
 internal sealed class Shard
 {
+    // A link, its places in two tables, and a document actor it may have made.
+    private const int LinkOverheadBytes = 1024;
+
     private readonly Dictionary<DocumentId, DocumentActor> _documents = new(DocumentId.Comparer.Instance);
     private readonly Dictionary<DocumentId, DocumentActor>.AlternateLookup<ReadOnlySpan<byte>> _documentsByText;
     private readonly List<DocumentActor> _dirty = [];
@@ -27,6 +30,7 @@ internal sealed class Shard
     private readonly EphemeralRelay _ephemeral;
     private readonly long _budget;
     private long _charged;
+    private long _linkBytes;
     private long _heldBytes;
 
     public Shard(ShardContext context, int index)
@@ -170,9 +174,25 @@ internal sealed class Shard
     /// <summary>Accounts for a document's content after it has grown, shrunk or gone.</summary>
     public void Recharge(DocumentActor document)
     {
-        long bytes = document.Content?.MemoryBytes ?? 0;
+        long bytes = (document.Content?.MemoryBytes ?? 0) + (document.RemoteHeads?.Bytes ?? 0);
         _charged += bytes - document.ChargedBytes;
         document.ChargedBytes = bytes;
+    }
+
+    /// <summary>Accounts for what is kept of a peer's view of a document, which the peer can make large.</summary>
+    /// <returns>false: all links together take more than their share of the budget.</returns>
+    public bool RechargeLink(PeerLink link)
+    {
+        long bytes = LinkOverheadBytes + link.State.MemoryBytes;
+        _linkBytes += bytes - link.ChargedBytes;
+        link.ChargedBytes = bytes;
+        return _linkBytes <= _budget;
+    }
+
+    public void ForgetLink(PeerLink link)
+    {
+        _linkBytes -= link.ChargedBytes;
+        link.ChargedBytes = 0;
     }
 
     public PeerLink? FindLink(PeerSession session, DocumentId id) =>
@@ -265,17 +285,18 @@ internal sealed class Shard
             }
 
             document = new DocumentActor(id, this);
-            if (slot.Links.Count < Limits.DocumentsPerSessionMax) _documents.Add(id, document);
         }
 
-        if (slot.Links.Count >= Limits.DocumentsPerSessionMax)
+        if (slot.Links.Count >= Limits.DocumentsPerSessionMax || _linkBytes > _budget)
         {
             effects.SendError(this, session, ErrorCodes.TooManyDocuments, "This connection has too many documents open", document.Id);
             effects.SendUnavailable(this, session, document.Id);
             return null;
         }
 
+        _documents.TryAdd(document.Id, document);
         PeerLink link = document.Open(session);
+        RechargeLink(link);
         slot.Links.Add(document.Id, link);
         if (slot.Follows is not null && document.MayRead(link, effects)) Gossip.Opened(slot, link, effects);
         return link;
