@@ -1,4 +1,4 @@
 using Ratatoskr.Server;
 using Ratatoskr.Server.Composition;
 
-return await ServerProcess.RunAsync(args, Environment.GetEnvironmentVariable, static _ => new NoEngine(), Console.Out, Console.Error).ConfigureAwait(false);
+return await ServerProcess.RunAsync(args, Environment.GetEnvironmentVariable, static options => new EngineHost(options), Console.Out, Console.Error).ConfigureAwait(false);

@@ -1,3 +1,4 @@
+using Microsoft.Extensions.Logging;
 using Ratatoskr.Engine.Sessions;
 using Ratatoskr.Http;
 
@@ -9,7 +10,7 @@ internal interface IEngineHost : IReadiness, IAsyncDisposable
     ISyncEndpoint Endpoint { get; }
 
     /// <summary>Opens the data folder and recovers what the last run left.</summary>
-    Task StartAsync(CancellationToken cancel);
+    Task StartAsync(ILoggerFactory loggers, CancellationToken cancel);
 
     /// <summary>Completes when everything received so far is on disk and its acknowledgements have been sent. Sockets close after it.</summary>
     Task CommitAsync(CancellationToken cancel);

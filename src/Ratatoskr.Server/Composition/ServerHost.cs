@@ -60,7 +60,7 @@ internal sealed class ServerHost : IAsyncDisposable
     public async Task StartAsync(CancellationToken cancel)
     {
         OpenDataDirectory();
-        await _engine.StartAsync(cancel).ConfigureAwait(false);
+        await _engine.StartAsync(_app.Services.GetRequiredService<ILoggerFactory>(), cancel).ConfigureAwait(false);
         await OpenPortAsync(cancel).ConfigureAwait(false);
         Address = new Uri(_app.Urls.First());
     }
