@@ -1,0 +1,88 @@
+using FASTER.core;
+using Microsoft.Extensions.Logging;
+using Microsoft.Extensions.Logging.Abstractions;
+
+namespace Ratatoskr.Storage.Faster;
+
+/// <summary>How a <see cref="FasterChunkStore"/> is opened. Sizes in bytes, powers of two where said; the defaults suit a server of a few hundred MiB.</summary>
+/// <remarks>
+/// Memory: <see cref="TableMemoryBytes"/> + <see cref="JournalMemoryBytes"/> (both filled page by page, never beyond)
+/// + 64 bytes × <see cref="IndexBuckets"/> + about 300 bytes × <see cref="CachedManifests"/>. With the defaults 64 + 8 + 4 + 5 MiB at most.
+/// </remarks>
+public sealed record FasterStoreOptions
+{
+    /// <summary>The data folder. Created when missing, with permissions 0700; others may keep files of other names beside ours.</summary>
+    public required string Folder { get; init; }
+
+    /// <summary>Memory of the document table's log; older pages are read from disk. Power of two, at least four pages.</summary>
+    public long TableMemoryBytes { get; init; } = 64 << 20;
+
+    /// <summary>Page of the table and of the journal, power of two. A quarter of it is the largest part a body is cut into: 1 MiB.</summary>
+    public int PageBytes { get; init; } = 4 << 20;
+
+    /// <summary>Memory of the journal. Power of two, at least two pages.</summary>
+    public long JournalMemoryBytes { get; init; } = 8 << 20;
+
+    /// <summary>Hash buckets of the table, power of two: 64 bytes and seven keys each before they overflow. 2^16 × 64 B = 4 MiB for 458,000 keys.</summary>
+    public int IndexBuckets { get; init; } = 1 << 16;
+
+    /// <summary>Size of a table file: space of deleted documents comes back in this unit. Power of two, at least a page.</summary>
+    public long TableSegmentBytes { get; init; } = 64 << 20;
+
+    /// <summary>Size of a journal file. Power of two, at least a page.</summary>
+    public long JournalSegmentBytes { get; init; } = 16 << 20;
+
+    /// <summary>A checkpoint is taken when the journal, or the table, has grown by this much: what a restart replays at most (plus what comes during the checkpoint).</summary>
+    public long CheckpointBytes { get; init; } = 64 << 20;
+
+    /// <summary>Free space below which appends are refused. FASTER does not survive a full disk, so it must never meet one.</summary>
+    public long ReserveBytes { get; init; } = 256 << 20;
+
+    /// <summary>Dead bytes the table may hold before any are reclaimed, however few are alive.</summary>
+    public long ReclaimBytesMin { get; init; } = 32 << 20;
+
+    /// <summary>Bytes journaled before a commit, so that one group does not make the next wait long.</summary>
+    public int GroupBytesMax { get; init; } = 4 << 20;
+
+    /// <summary>Manifests kept decoded for documents that are being written.</summary>
+    public int CachedManifests { get; init; } = 16 * 1024;
+
+    /// <summary>Threads that read from disk.</summary>
+    public int ReaderThreads { get; init; } = 2;
+
+    /// <summary>
+    /// An operator's decision after <see cref="StoreDamagedException"/> at the start: open with what the journal still holds before the damage. What was acknowledged after it is lost.
+    /// </summary>
+    public bool AcceptDamagedJournal { get; init; }
+
+    public ILogger Logger { get; init; } = NullLogger.Instance;
+
+    public TimeProvider Time { get; init; } = TimeProvider.System;
+
+    /// <summary>Free bytes of the disk; replaced by tests.</summary>
+    internal Func<long>? FreeSpace { get; init; }
+
+    /// <summary>The journal's device, given its path; replaced by tests.</summary>
+    internal Func<string, IDevice>? JournalDevice { get; init; }
+
+    internal void Validate()
+    {
+        ArgumentException.ThrowIfNullOrEmpty(Folder);
+        RequirePowerOfTwo(PageBytes, 16 << 10, nameof(PageBytes));
+        RequirePowerOfTwo(TableMemoryBytes, 4L * PageBytes, nameof(TableMemoryBytes));
+        RequirePowerOfTwo(JournalMemoryBytes, 2L * PageBytes, nameof(JournalMemoryBytes));
+        RequirePowerOfTwo(IndexBuckets, 64, nameof(IndexBuckets));
+        RequirePowerOfTwo(TableSegmentBytes, PageBytes, nameof(TableSegmentBytes));
+        RequirePowerOfTwo(JournalSegmentBytes, PageBytes, nameof(JournalSegmentBytes));
+        ArgumentOutOfRangeException.ThrowIfLessThan(CheckpointBytes, PageBytes);
+        ArgumentOutOfRangeException.ThrowIfNegative(ReserveBytes);
+        ArgumentOutOfRangeException.ThrowIfLessThan(GroupBytesMax, 1);
+        ArgumentOutOfRangeException.ThrowIfLessThan(CachedManifests, 1);
+        ArgumentOutOfRangeException.ThrowIfLessThan(ReaderThreads, 1);
+    }
+
+    private static void RequirePowerOfTwo(long value, long min, string name)
+    {
+        if (value < min || !System.Numerics.BitOperations.IsPow2(value)) throw new ArgumentOutOfRangeException(name, value, $"must be a power of two, at least {min}");
+    }
+}

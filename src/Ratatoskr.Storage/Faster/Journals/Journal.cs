@@ -1,0 +1,152 @@
+using System.Diagnostics;
+using FASTER.core;
+using Ratatoskr.Protocol.Identifiers;
+using Ratatoskr.Storage.Faster.Folders;
+using Ratatoskr.Storage.Faster.Tables;
+
+namespace Ratatoskr.Storage.Faster.Journals;
+
+/// <summary>
+/// The truth after the last checkpoint: a FasterLog with fast commits (one synchronous write per commit, the commit record inside the log),
+/// whose segment files get durable names before a commit is believed.
+/// </summary>
+/// <remarks>Written by the writer thread only; <see cref="Read"/> is safe on any thread.</remarks>
+internal sealed class Journal : IDisposable
+{
+    /// <summary>Where a journal that was never cut begins.</summary>
+    public const long FirstAddress = 64;
+
+    private readonly DataFolder _folder;
+    private readonly IDevice _device;
+    private readonly JournalCommits _commits;
+    private readonly FasterLog _log;
+    private readonly byte[] _scratch;
+    private readonly long _segmentBytes;
+    private long _lastEntry;
+    private long _segmentSynced;
+
+    private Journal(DataFolder folder, FasterStoreOptions options)
+    {
+        _folder = folder;
+        _segmentBytes = options.JournalSegmentBytes;
+        _scratch = GC.AllocateUninitializedArray<byte>(options.PageBytes);
+        Incarnation = folder.NextIncarnation();
+        string path = Path.Combine(folder.Journal, "journal");
+        _device = options.JournalDevice?.Invoke(path) ?? new ManagedLocalStorageDevice(path);
+        _commits = new JournalCommits(folder.Journal);
+        _log = new FasterLog(new FasterLogSettings
+        {
+            LogDevice = _device,
+            LogCommitManager = _commits,
+            PageSize = options.PageBytes,
+            MemorySize = options.JournalMemoryBytes,
+            SegmentSize = options.JournalSegmentBytes,
+            FastCommitMode = true,
+            LogChecksum = LogChecksumType.PerEntry,   // fast commits need it; ours is the one that counts
+            TryRecoverLatest = false,                 // its constructor swallows what goes wrong
+        });
+    }
+
+    /// <summary>This opening's number.</summary>
+    public uint Incarnation { get; }
+
+    public long BeginAddress => _log.BeginAddress;
+
+    /// <summary>Where the next entry goes; everything before it is committed unless something was enqueued since.</summary>
+    public long TailAddress => _log.TailAddress;
+
+    /// <summary>The newest entry that was surely committed in an earlier life; 0 when none is known.</summary>
+    public long KnownLastEntry => _commits.RecoveredLastEntry;
+
+    /// <summary>The newest entry known to be durable.</summary>
+    public long LastCommitted { get; private set; }
+
+    public static Journal Open(DataFolder folder, FasterStoreOptions options)
+    {
+        Journal journal = new(folder, options);
+        try
+        {
+            journal._log.Recover();
+            // The files there are may have been made just before a crash.
+            DurableFiles.SyncDirectory(folder.Journal);
+            journal._segmentSynced = (journal._log.TailAddress - 1) / journal._segmentBytes;
+            return journal;
+        }
+        catch (Exception e)
+        {
+            journal.Dispose();
+            throw new StoreDamagedException($"the journal in {folder.Journal} cannot be recovered: {e.Message}", e);
+        }
+    }
+
+    /// <summary>This is the last entry there is: the chain goes on from it.</summary>
+    public void ContinueAfter(long lastEntry)
+    {
+        _lastEntry = LastCommitted = lastEntry;
+        _commits.LastEntry = lastEntry;
+    }
+
+    /// <summary>Adds an entry to the group that the next <see cref="Commit"/> makes durable; returns its place.</summary>
+    public EntryPosition Enqueue(in JournalHeader header, DocumentId id, ReadOnlySpan<byte> heads, ReadOnlySpan<byte> body)
+    {
+        int length = JournalEntry.Write(_scratch, header with { Incarnation = Incarnation, Previous = _lastEntry }, id, heads, body);
+        _lastEntry = _log.Enqueue(_scratch.AsSpan(0, length));
+        return new EntryPosition(Incarnation, _lastEntry);
+    }
+
+    /// <summary>Returns when everything enqueued is durable.</summary>
+    /// <exception cref="FasterException">The device failed; nothing can be said about what was enqueued, and this journal is of no more use.</exception>
+    public void Commit()
+    {
+        _commits.LastEntry = _lastEntry;
+        Task commit = _log.CommitAsync().AsTask();
+        if (!commit.IsCompleted) Task.WaitAny(commit, _commits.Failed);
+        if (!commit.IsCompleted) _commits.Failed.GetAwaiter().GetResult();
+        commit.GetAwaiter().GetResult();
+        LastCommitted = _lastEntry;
+
+        long segment = (_log.TailAddress - 1) / _segmentBytes;
+        if (segment == _segmentSynced) return;
+        DurableFiles.SyncDirectory(_folder.Journal);
+        _segmentSynced = segment;
+    }
+
+    /// <summary>Frees what lies before an address that a checkpoint covers. Durable, and the files gone, at the return.</summary>
+    public void TruncateUntil(long address)
+    {
+        if (address <= _log.BeginAddress) return;
+        _log.TruncateUntil(address);
+        Commit();
+    }
+
+    /// <summary>The committed entries of [from, until), as copies. Not sensitive to a truncation in between: check <see cref="BeginAddress"/> afterwards.</summary>
+    public IEnumerable<(ReadOnlyMemory<byte> Entry, long Address, long Next)> Read(long from, long until)
+    {
+        if (from >= until) yield break;
+        using FasterLogScanIterator iterator = _log.Scan(from, until, scanBufferingMode: ScanBufferingMode.SinglePageBuffering);
+        while (true)
+        {
+            byte[] bytes;
+            int length;
+            long address, next;
+            try
+            {
+                if (!iterator.GetNext(out bytes, out length, out address, out next)) yield break;
+            }
+            catch (FasterException e)
+            {
+                throw new StoreDamagedException($"the journal in {_folder.Journal} is damaged after address {iterator.NextAddress}: {e.Message}", e);
+            }
+
+            Debug.Assert(address >= from, "the iterator went backwards");
+            yield return (bytes.AsMemory(0, length), address, next);
+        }
+    }
+
+    public void Dispose()
+    {
+        _log.Dispose();
+        _commits.Dispose();
+        _device.Dispose();
+    }
+}

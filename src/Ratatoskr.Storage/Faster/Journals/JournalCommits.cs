@@ -1,0 +1,112 @@
+using System.Buffers.Binary;
+using FASTER.core;
+using Microsoft.Win32.SafeHandles;
+using Ratatoskr.Storage.Faster.Folders;
+
+namespace Ratatoskr.Storage.Faster.Journals;
+
+/// <summary>
+/// What FasterLog says of each commit, in two slots written in turn:
+/// <code>
+///  0        4         8             16            24            32
+/// +--------+---------+-------------+-------------+-------------+------------+
+/// | CRC32C | length  | commit no.  | begin       | last entry  | metadata   |   512 bytes per slot
+/// +--------+---------+-------------+-------------+-------------+------------+
+/// </code>
+/// Durability does not rest on it: with fast commits the log carries its own commit records, and recovery goes on from the newest intact slot.
+/// So a slot is not synced, except where the journal's beginning moves (older slots would then point at removed files).
+/// What it adds is a lower bound: a journal that ends before the last commit it names has lost acknowledged entries, and the store says so.
+/// </summary>
+/// <remarks>Called by one FASTER thread at a time; <see cref="LastEntry"/> is set by the writer before it commits.</remarks>
+internal sealed class JournalCommits : ILogCommitManager
+{
+    private const int SlotSize = 512;
+    private const int HeaderSize = 32;
+
+    private readonly SafeFileHandle _file;
+    private readonly byte[] _slot = new byte[SlotSize];
+    private readonly TaskCompletionSource _failed = new(TaskCreationOptions.RunContinuationsAsynchronously);
+    private readonly byte[]? _recovered;
+    private readonly long _recoveredNumber;
+    private long _begin;
+    private int _next;
+
+    public JournalCommits(string folder)
+    {
+        string path = Path.Combine(folder, "commits");
+        if (!File.Exists(path)) DurableFiles.Replace(path, new byte[2 * SlotSize]);
+        _file = File.OpenHandle(path, FileMode.Open, FileAccess.ReadWrite);
+        for (int i = 0; i < 2; i++)
+        {
+            if (!TryReadSlot(i, out long number, out long begin, out long lastEntry, out byte[] metadata)) continue;
+            if (_recovered is not null && number <= _recoveredNumber) continue;
+            (_recoveredNumber, _begin, _recovered, RecoveredLastEntry) = (number, begin, metadata, lastEntry);
+            _next = 1 - i;
+        }
+    }
+
+    /// <summary>The newest entry of the last commit that a slot names; 0 when there is none.</summary>
+    public long RecoveredLastEntry { get; }
+
+    /// <summary>The newest entry that the coming commit covers.</summary>
+    public long LastEntry { get; set; }
+
+    /// <summary>Faults when a slot could not be written. FASTER would not tell: its commit simply never ends.</summary>
+    public Task Failed => _failed.Task;
+
+    public void Commit(long beginAddress, long untilAddress, byte[] commitMetadata, long commitNum, bool forceWriteMetadata)
+    {
+        try
+        {
+            if (HeaderSize + commitMetadata.Length > SlotSize) throw new InvalidOperationException("commit metadata does not fit its slot");
+            Array.Clear(_slot);
+            BinaryPrimitives.WriteInt32LittleEndian(_slot.AsSpan(4), commitMetadata.Length);
+            BinaryPrimitives.WriteInt64LittleEndian(_slot.AsSpan(8), commitNum);
+            BinaryPrimitives.WriteInt64LittleEndian(_slot.AsSpan(16), beginAddress);
+            BinaryPrimitives.WriteInt64LittleEndian(_slot.AsSpan(24), LastEntry);
+            commitMetadata.CopyTo(_slot, HeaderSize);
+            BinaryPrimitives.WriteUInt32LittleEndian(_slot, Crc32C.Compute(_slot.AsSpan(4)));
+            RandomAccess.Write(_file, _slot, _next * SlotSize);
+            _next = 1 - _next;
+            if (beginAddress == _begin) return;
+            RandomAccess.FlushToDisk(_file);
+            _begin = beginAddress;
+        }
+        catch (Exception e)
+        {
+            _failed.TrySetException(e);
+            throw;
+        }
+    }
+
+    public byte[]? GetCommitMetadata(long commitNum) => commitNum == _recoveredNumber ? _recovered : null;
+
+    public IEnumerable<long> ListCommits() => _recovered is null ? [] : [_recoveredNumber];
+
+    public void RemoveCommit(long commitNum)
+    {
+    }
+
+    public void RemoveAllCommits()
+    {
+    }
+
+    public void OnRecovery(long commitNum)
+    {
+    }
+
+    public void Dispose() => _file.Dispose();
+
+    private bool TryReadSlot(int index, out long number, out long begin, out long lastEntry, out byte[] metadata)
+    {
+        (number, begin, lastEntry, metadata) = (0, 0, 0, []);
+        if (RandomAccess.Read(_file, _slot, index * SlotSize) < SlotSize) return false;
+        int length = BinaryPrimitives.ReadInt32LittleEndian(_slot.AsSpan(4));
+        if (length is <= 0 or > SlotSize - HeaderSize || BinaryPrimitives.ReadUInt32LittleEndian(_slot) != Crc32C.Compute(_slot.AsSpan(4))) return false;
+        number = BinaryPrimitives.ReadInt64LittleEndian(_slot.AsSpan(8));
+        begin = BinaryPrimitives.ReadInt64LittleEndian(_slot.AsSpan(16));
+        lastEntry = BinaryPrimitives.ReadInt64LittleEndian(_slot.AsSpan(24));
+        metadata = _slot.AsSpan(HeaderSize, length).ToArray();
+        return true;
+    }
+}

@@ -1,0 +1,95 @@
+using System.Buffers.Binary;
+using System.Runtime.CompilerServices;
+using FASTER.core;
+using Ratatoskr.Protocol.Identifiers;
+
+namespace Ratatoskr.Storage.Faster.Tables;
+
+/// <summary>One thread's access to the document table.</summary>
+/// <remarks>Belongs to one thread at a time.</remarks>
+internal sealed unsafe class TableSession : IDisposable
+{
+    private readonly ClientSession<SpanByte, SpanByte, SpanByte, RecordTarget, int, TableFunctions> _session;
+    private readonly DocumentTable _table;
+    private readonly byte[] _key = GC.AllocateArray<byte>(RecordKey.SizeMax, pinned: true);
+    private byte[] _value = GC.AllocateUninitializedArray<byte>(1024, pinned: true);
+    private int _keyLength;
+
+    public TableSession(ClientSession<SpanByte, SpanByte, SpanByte, RecordTarget, int, TableFunctions> session, DocumentTable table)
+    {
+        _session = session;
+        _table = table;
+    }
+
+    /// <summary>Reads one record, from disk if need be; <paramref name="target"/> says what came.</summary>
+    public void Read(RecordKind kind, DocumentId id, ulong number, int part, RecordTarget target)
+    {
+        while (true)
+        {
+            long begin = _table.BeginAddress;
+            StartRead(kind, id, number, part, target);
+            CompleteReads();
+            // A record that was being moved to the tail while we looked: its old place was freed under the read.
+            if (target.Found || begin == _table.BeginAddress) return;
+        }
+    }
+
+    /// <summary>Begins a read that may go to disk; several may be under way until <see cref="CompleteReads"/>. A miss must be repeated by <see cref="Read"/>.</summary>
+    public void StartRead(RecordKind kind, DocumentId id, ulong number, int part, RecordTarget target)
+    {
+        target.Reset(target.Into);
+        SpanByte key = Key(kind, id, number, part);
+        SpanByte input = default;
+        _session.Read(ref key, ref input, ref target);
+    }
+
+    public void CompleteReads() => _session.CompletePending(wait: true);
+
+    /// <summary>The place to put a payload of this length for an upsert; valid until the next call.</summary>
+    public Span<byte> Payload(int length)
+    {
+        if (_value.Length < length + sizeof(uint)) _value = GC.AllocateUninitializedArray<byte>(length + sizeof(uint), pinned: true);
+        return _value.AsSpan(sizeof(uint), length);
+    }
+
+    /// <summary>Writes what was put into <see cref="Payload"/>.</summary>
+    public void Upsert(RecordKind kind, DocumentId id, ulong number, int part, int length)
+    {
+        SpanByte key = Key(kind, id, number, part);
+        BinaryPrimitives.WriteUInt32LittleEndian(_value, Crc32C.Compute(key.AsReadOnlySpan(), _value.AsSpan(sizeof(uint), length)));
+        SpanByte value = SpanByte.FromPointer((byte*)Unsafe.AsPointer(ref _value[0]), sizeof(uint) + length);
+        Status status = _session.Upsert(ref key, ref value);
+        if (status.IsPending) _session.CompletePending(wait: true);
+    }
+
+    public void Upsert(RecordKind kind, DocumentId id, ulong number, int part, ReadOnlySpan<byte> payload)
+    {
+        payload.CopyTo(Payload(payload.Length));
+        Upsert(kind, id, number, part, payload.Length);
+    }
+
+    public void WriteManifest(DocumentId id, Manifest manifest)
+    {
+        manifest.Write(Payload(manifest.Size));
+        Upsert(RecordKind.Manifest, id, 0, 0, manifest.Size);
+    }
+
+    /// <summary>Writes a record again as it is, CRC included, so that damage stays visible.</summary>
+    public void Copy(ReadOnlySpan<byte> key, ReadOnlySpan<byte> value)
+    {
+        key.CopyTo(_key);
+        value.CopyTo(Payload(value.Length));
+        SpanByte keyBytes = SpanByte.FromPointer((byte*)Unsafe.AsPointer(ref _key[0]), key.Length);
+        SpanByte valueBytes = SpanByte.FromPointer((byte*)Unsafe.AsPointer(ref _value[sizeof(uint)]), value.Length);
+        Status status = _session.Upsert(ref keyBytes, ref valueBytes);
+        if (status.IsPending) _session.CompletePending(wait: true);
+    }
+
+    public void Dispose() => _session.Dispose();
+
+    private SpanByte Key(RecordKind kind, DocumentId id, ulong number, int part)
+    {
+        _keyLength = RecordKey.Write(_key, kind, id, number, part);
+        return SpanByte.FromPointer((byte*)Unsafe.AsPointer(ref _key[0]), _keyLength);
+    }
+}

@@ -1,0 +1,117 @@
+using Ratatoskr.Storage.Faster.Folders;
+using Ratatoskr.Storage.Faster.Journals;
+using Ratatoskr.Storage.Faster.Operations;
+using Ratatoskr.Storage.Faster.Tables;
+
+namespace Ratatoskr.Storage.Faster.Writing;
+
+/// <summary>
+/// Takes checkpoints of the table as journal or table grow. In this order, so that a crash at any point finds a whole one and the journal from there on:
+/// data on disk, names synced, <see cref="CheckpointRecord"/> replaced; only then the journal is cut, table files are freed, older checkpoints removed.
+/// </summary>
+/// <remarks>The writer thread's; the disk work of a checkpoint runs beside it.</remarks>
+internal sealed class Checkpointer
+{
+    private readonly FasterStoreOptions _options;
+    private readonly DataFolder _folder;
+    private readonly DocumentTable _table;
+    private readonly OperationQueue _queue;
+    private readonly List<Action> _waiting = [];
+    private readonly List<Action> _served = [];
+    private CheckpointRecord? _running;
+    private Task _work = Task.CompletedTask;
+    private long _dueJournal;
+    private long _dueTable;
+    private long _tableAtLast = -1;
+    private long _entryAtLast = -1;
+    private bool _demanded;
+
+    public Checkpointer(FasterStoreOptions options, DataFolder folder, DocumentTable table, CheckpointRecord? last, OperationQueue queue)
+    {
+        (_options, _folder, _table, _queue) = (options, folder, table, queue);
+        // A crash may have left a checkpoint that never counted, or one that no longer did.
+        table.RemoveCheckpointsExcept(last?.Token);
+        SetDue(last?.Journal ?? 0);
+    }
+
+    /// <summary>Takes one at the next opportunity.</summary>
+    public void Demand(Action? done = null)
+    {
+        _demanded = true;
+        if (done is not null) _waiting.Add(done);
+    }
+
+    /// <summary>Between two groups: ends what is done, begins what is due.</summary>
+    public void Advance(Journal journal, long liveBytes)
+    {
+        if (_running is not null && _work.IsCompleted) Complete(journal);
+        if (_running is null && (_demanded || journal.TailAddress >= _dueJournal || _table.TailAddress >= _dueTable)) Begin(journal, liveBytes);
+    }
+
+    /// <summary>The checkpoint that was opened is all there is: nothing was replayed onto it.</summary>
+    public void IsUpToDate(Journal journal) => (_tableAtLast, _entryAtLast) = (_table.TailAddress, journal.LastCommitted);
+
+    /// <summary>A last one, unless nothing changed since the one before. (The journal's tail moves by its own commit records: entries count.)</summary>
+    public void Finish(Journal journal, long liveBytes)
+    {
+        Await(journal);
+        if (_table.TailAddress == _tableAtLast && journal.LastCommitted == _entryAtLast) return;
+        Begin(journal, liveBytes);
+        Await(journal);
+    }
+
+    /// <summary>Waits for one that runs, and lets it be worth nothing.</summary>
+    public void Abandon() => ((IAsyncResult)_work).AsyncWaitHandle.WaitOne();
+
+    private void Await(Journal journal)
+    {
+        if (_running is null) return;
+        ((IAsyncResult)_work).AsyncWaitHandle.WaitOne();
+        Complete(journal);
+    }
+
+    private void Begin(Journal journal, long liveBytes)
+    {
+        if (_table.BeginCheckpoint() is not { } checkpoint) return;
+        CheckpointRecord record = new(checkpoint.Token, journal.TailAddress, liveBytes);
+        _running = record;
+        _demanded = false;
+        _served.AddRange(_waiting);
+        _waiting.Clear();
+        IsUpToDate(journal);
+        _work = Task.Run(async () =>
+        {
+            try
+            {
+                await checkpoint.Done;
+                record.Write(_folder.CheckpointFile);
+            }
+            finally
+            {
+                _queue.TryAdd(new WriterCall(static () => { }));   // wakes the writer
+            }
+        });
+    }
+
+    private void Complete(Journal journal)
+    {
+        CheckpointRecord record = _running!;
+        _running = null;
+        SetDue(journal.TailAddress);
+        if (_work.Exception is { } failure)
+        {
+            _tableAtLast = -1;
+            _options.Logger.CheckpointFailed(_folder.Root, failure);
+            return;
+        }
+
+        journal.TruncateUntil(record.Journal);
+        _table.FreeSpace();
+        _table.RemoveCheckpointsExcept(record.Token);
+        _options.Logger.CheckpointTaken(record.Journal, record.LiveBytes, _table.TailAddress - _table.BeginAddress);
+        foreach (Action done in _served) done();
+        _served.Clear();
+    }
+
+    private void SetDue(long journal) => (_dueJournal, _dueTable) = (journal + _options.CheckpointBytes, _table.TailAddress + _options.CheckpointBytes);
+}

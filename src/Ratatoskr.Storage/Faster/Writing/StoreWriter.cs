@@ -1,0 +1,309 @@
+using System.Runtime.InteropServices;
+using Ratatoskr.Engine.Storage;
+using Ratatoskr.Protocol.Identifiers;
+using Ratatoskr.Storage.Faster.Folders;
+using Ratatoskr.Storage.Faster.Journals;
+using Ratatoskr.Storage.Faster.Operations;
+using Ratatoskr.Storage.Faster.Tables;
+
+namespace Ratatoskr.Storage.Faster.Writing;
+
+/// <summary>
+/// The storage thread: drains what is queued, journals it, commits once, applies it to the table, answers. In that order, so that nothing is visible
+/// or acknowledged before it is durable, and a failed commit leaves the table as it was.
+/// </summary>
+/// <remarks>One thread of its own; others only add to <see cref="Queue"/> and read <see cref="Visible"/>.</remarks>
+internal sealed class StoreWriter : IDisposable
+{
+    // After a failed commit the journal is reopened at most this often.
+    private static readonly TimeSpan ReopenInterval = TimeSpan.FromSeconds(1);
+
+    private readonly FasterStoreOptions _options;
+    private readonly DataFolder _folder;
+    private readonly DocumentTable _documents;
+    private readonly TableWriter _table;
+    private readonly CompactionQueue _compactions;
+    private readonly Checkpointer _checkpointer;
+    private readonly SpaceReclaimer _reclaimer;
+    private readonly FreeSpace _space;
+    private readonly List<StoreOperation?> _group = [];   // an answered one leaves null: it may be in use again
+    private readonly List<DocumentId> _ids = [];
+    private Journal _journal;
+    private Exception? _broken;
+    private long _brokenSince;
+    private bool _applying;
+    private bool _beyondRepair;
+    private long _visible;
+    private Fence _lowest = new(1, 0);
+
+    /// <summary>Recovers; to be called on the thread that will <see cref="Run"/>.</summary>
+    public StoreWriter(FasterStoreOptions options, DataFolder folder)
+    {
+        (_options, _folder) = (options, folder);
+        _space = new FreeSpace(options);
+        CheckpointRecord? checkpoint = CheckpointRecord.Read(folder.CheckpointFile);
+        _documents = DocumentTable.Open(folder, options, checkpoint?.Token);
+        try
+        {
+            _table = new TableWriter(_documents, options) { LiveBytes = checkpoint?.LiveBytes ?? 0 };
+            _journal = Journal.Open(folder, options);
+            long from = checkpoint?.Journal ?? _journal.BeginAddress;
+            (Replayed, bool damaged) = Replay.Run(_journal, _table, from, _journal.KnownLastEntry, folder.Journal, options.AcceptDamagedJournal);
+            _visible = _journal.TailAddress;
+            _compactions = new CompactionQueue(_table);
+            _checkpointer = new Checkpointer(options, folder, _documents, checkpoint, Queue);
+            _reclaimer = new SpaceReclaimer(options, _documents, _table);
+            if (checkpoint is not null && Replayed == 0 && !damaged) _checkpointer.IsUpToDate(_journal);
+            if (damaged)
+            {
+                // Before anything new is stored behind the damage.
+                options.Logger.DamageAccepted(folder.Root);
+                _checkpointer.Finish(_journal, _table.LiveBytes);
+            }
+        }
+        catch
+        {
+            _journal?.Dispose();
+            _table?.Dispose();
+            _documents.Dispose();
+            throw;
+        }
+    }
+
+    public OperationQueue Queue { get; } = new();
+
+    public DocumentTable Documents => _documents;
+
+    /// <summary>The journal of now; after a failed device it is another one.</summary>
+    public Journal Journal => Volatile.Read(ref _journal);
+
+    /// <summary>Everything before this journal address is in the table.</summary>
+    public long Visible => Volatile.Read(ref _visible);
+
+    /// <summary>Journal entries read at the opening.</summary>
+    public long Replayed { get; }
+
+    /// <summary>Ends when the queue is closed and empty.</summary>
+    public void Run()
+    {
+        while (Queue.Take(_group, _options.GroupBytesMax, wait: !HasWork))
+        {
+            try
+            {
+                Process();
+            }
+            catch (Exception e)
+            {
+                Fail(e);
+            }
+            finally
+            {
+                _group.Clear();
+            }
+        }
+
+        _compactions.Fail(StoreUnavailableException.For("compact", _folder.Root, "the store is closed"));
+    }
+
+    /// <summary>After <see cref="Run"/>: leaves a checkpoint behind, so that the next start replays nothing.</summary>
+    public void TakeLastCheckpoint()
+    {
+        if (_broken is null) _checkpointer.Finish(_journal, _table.LiveBytes);
+    }
+
+    public void Dispose()
+    {
+        _checkpointer.Abandon();
+        _table.Dispose();
+        _journal.Dispose();
+        _documents.Dispose();
+    }
+
+    /// <summary>Appends authorised under another epoch, or an earlier control number, are fenced from here on. On the writer thread.</summary>
+    public void RaiseFence(Fence lowest) => _lowest = lowest;
+
+    /// <summary>On the writer thread.</summary>
+    public void DemandCheckpoint(Action done) => _checkpointer.Demand(done);
+
+    private bool HasWork => !_compactions.IsEmpty || _reclaimer.IsActive;
+
+    private void Process()
+    {
+        if (_broken is not null) Reopen();
+        Prefetch();
+        bool any = JournalGroup();
+        any |= _compactions.Journal(_journal, _options.GroupBytesMax, InForce);
+        if (any) _journal.Commit();
+        _applying = true;
+        Apply();
+        _applying = false;
+        Volatile.Write(ref _visible, _journal.TailAddress);
+        Answer();
+
+        if (_reclaimer.Step(_compactions.BodyInProgress)) _checkpointer.Demand();
+        _checkpointer.Advance(_journal, _table.LiveBytes);
+    }
+
+    private void Prefetch()
+    {
+        foreach (StoreOperation? operation in _group)
+        {
+            if (operation is { Id.IsDefault: false }) _ids.Add(operation.Id);
+        }
+
+        _table.Prefetch(_ids);
+        _ids.Clear();
+    }
+
+    private bool JournalGroup()
+    {
+        long bytes = 0;
+        foreach (StoreOperation? operation in _group) bytes += operation!.Bytes;
+        bool allowed = _space.Allows(bytes, out StoreUnavailableException? full);
+        bool any = false;
+        for (int i = 0; i < _group.Count; i++)
+        {
+            StoreOperation operation = _group[i]!;
+            try
+            {
+                if (!allowed && operation is AppendOperation or CompactOperation) throw full!;
+                switch (operation)
+                {
+                    case AppendOperation append: any |= JournalAppend(append); break;
+                    case DeleteOperation delete: any |= JournalDelete(delete); break;
+                    case CompactOperation compact:
+                        _compactions.Add(compact);
+                        _group[i] = null;
+                        break;
+                }
+            }
+            catch (Exception e) when (e is StoreDamagedException or StoreUnavailableException)
+            {
+                // This document's trouble, or the disk's: nothing was journaled, the others go on.
+                _group[i] = null;
+                operation.Refuse(e);
+            }
+        }
+
+        return any;
+    }
+
+    private bool JournalAppend(AppendOperation append)
+    {
+        append.Outcome = AppendOutcome.Fenced;
+        if (!InForce(append.Fence)) return false;
+
+        AppendBatch batch = append.Batch;
+        Manifest manifest = _table.Get(batch.Id);
+        long before = manifest.LiveBytes(batch.Id.Text.Length);
+        append.Sequence = manifest.LastSequence + 1;
+        append.Outcome = AppendOutcome.Stored;
+        ReadOnlySpan<byte> heads = MemoryMarshal.AsBytes(batch.Heads.Span);
+        int parts = PartsOf(batch.Chunks.Length);
+        EntryPosition entry = default;
+        for (int part = 0; part < parts; part++)
+        {
+            JournalHeader header = new(EntryKind.Append, append.Sequence) { Part = part, PartCount = parts, WholeLength = batch.Chunks.Length };
+            entry = _journal.Enqueue(header, batch.Id, part == parts - 1 ? heads : default, PartAt(batch.Chunks.Span, part));
+        }
+
+        manifest.Append(append.Sequence, batch.Chunks.Length, heads, entry);
+        _table.Changed(batch.Id, manifest, before);
+        return true;
+    }
+
+    private bool JournalDelete(DeleteOperation delete)
+    {
+        if (!InForce(delete.Fence)) return false;
+        Manifest manifest = _table.Get(delete.Id);
+        long before = manifest.LiveBytes(delete.Id.Text.Length);
+        ulong version = manifest.Version + 1;
+        EntryPosition entry = _journal.Enqueue(new JournalHeader(EntryKind.Deleted, version), delete.Id, default, default);
+        manifest.Delete(version, entry);
+        _table.Changed(delete.Id, manifest, before);
+        delete.Outcome = true;
+        return true;
+    }
+
+    private void Apply()
+    {
+        _compactions.Apply();
+        foreach (StoreOperation? operation in _group)
+        {
+            switch (operation)
+            {
+                case AppendOperation { Sequence: not 0 } append:
+                    ReadOnlySpan<byte> chunks = append.Batch.Chunks.Span;
+                    int parts = PartsOf(chunks.Length);
+                    for (int part = 0; part < parts; part++) _table.WriteTailPart(append.Id, append.Sequence, part, chunks.Length, PartAt(chunks, part));
+                    break;
+                case DeleteOperation { Outcome: true } delete:
+                    _table.DropSyncStates(delete.Id);
+                    break;
+                case SaveSyncStateOperation save:
+                    _table.SaveSyncState(save.Id, save.StorageId.Span, save.State.Span);
+                    break;
+                case WriterCall call:
+                    call.Run();
+                    break;
+            }
+        }
+
+        _table.WriteManifests();
+    }
+
+    private void Answer()
+    {
+        for (int i = 0; i < _group.Count; i++)
+        {
+            StoreOperation? operation = _group[i];
+            _group[i] = null;
+            operation?.Complete();
+        }
+
+        _compactions.Answer();
+    }
+
+    // Nothing of this group was applied, unless it broke while being applied. What was journaled may be on disk or not.
+    private void Fail(Exception reason)
+    {
+        _broken = reason;
+        _brokenSince = _options.Time.GetTimestamp();
+        _beyondRepair |= _applying;
+        _table.Forget();
+        StoreUnavailableException unavailable = StoreUnavailableException.For("write", _folder.Root, reason.Message, reason);
+        for (int i = 0; i < _group.Count; i++)
+        {
+            StoreOperation? operation = _group[i];
+            _group[i] = null;
+            if (operation is AppendOperation { Sequence: 0 }) operation.Refuse(unavailable);
+            else operation?.AnswerUnknown(unavailable);
+        }
+
+        _compactions.Fail(unavailable);
+        _options.Logger.StoreFailed(_folder.Root, reason);
+    }
+
+    // The table holds only what was committed. So a new journal from the last commit on, and what that commit held beyond the table, heal everything.
+    private void Reopen()
+    {
+        if (_beyondRepair || _options.Time.GetElapsedTime(_brokenSince) < ReopenInterval) throw _broken!;
+        long before = _journal.LastCommitted;
+        _journal.Dispose();
+        Volatile.Write(ref _journal, Journal.Open(_folder, _options));
+        Replay.Run(_journal, _table, _visible, before, _folder.Journal, acceptDamage: false);
+        Volatile.Write(ref _visible, _journal.TailAddress);
+        _broken = null;
+        _options.Logger.StoreRecovered(_folder.Root);
+    }
+
+    private bool InForce(Fence fence) => fence.Epoch == _lowest.Epoch && fence.Control >= _lowest.Control;
+
+    private int PartsOf(int length) => Math.Max(1, Manifest.PartCount(length, _table.PartSize));
+
+    private ReadOnlySpan<byte> PartAt(ReadOnlySpan<byte> whole, int part)
+    {
+        int start = part * _table.PartSize;
+        return whole.Slice(start, Math.Min(_table.PartSize, whole.Length - start));
+    }
+}
