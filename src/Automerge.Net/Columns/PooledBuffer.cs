@@ -1,12 +1,16 @@
 using System.Buffers;
 using System.Runtime.CompilerServices;
+using Automerge.Format;
 
 namespace Automerge.Columns;
 
 /// <summary>Growing bytes from the shared pool: the scratch memory of encoders. Cleared, it keeps its array.</summary>
 /// <remarks>One owner, one thread; <see cref="Dispose"/> gives the array back.</remarks>
-internal sealed class PooledBuffer : IBufferWriter<byte>, IDisposable
+internal sealed class PooledBuffer(int lengthMax = PooledBuffer.DefaultLengthMax) : IBufferWriter<byte>, IDisposable
 {
+    /// <summary>1 GiB: what no chunk comes near, and arrays still can be.</summary>
+    public const int DefaultLengthMax = 1 << 30;
+
     private byte[] _array = [];
 
     /// <summary>Bytes written.</summary>
@@ -82,7 +86,9 @@ internal sealed class PooledBuffer : IBufferWriter<byte>, IDisposable
     [MethodImpl(MethodImplOptions.NoInlining)]
     private void Grow(int count)
     {
-        byte[] larger = ArrayPool<byte>.Shared.Rent(Math.Max(256, Math.Max(checked(Length + count), (int)Math.Min(2L * _array.Length, Array.MaxLength))));
+        long needed = (long)Length + count;
+        if (needed > lengthMax) throw new AutomergeFormatException($"content grows beyond {lengthMax} bytes");
+        byte[] larger = ArrayPool<byte>.Shared.Rent((int)Math.Max(Math.Max(needed, 256), Math.Min(2L * _array.Length, lengthMax)));
         Written.CopyTo(larger);
         if (_array.Length > 0) ArrayPool<byte>.Shared.Return(_array);
         _array = larger;

@@ -15,22 +15,28 @@ internal sealed class ChangeRebuilder : IDisposable
     private readonly ChangeEncoder _encoder = new();
     private readonly PooledBuffer _otherActors = new();
     private readonly ChangeHash[] _hashes;
-    private readonly bool[] _hasDependents;
+
+    // The last row that depends on a row, plus one; 0: none does, it is a head.
+    private readonly int[] _lastDependent;
     private readonly uint[] _seqs;
 
     // Index of each document actor in the current change's list; −1: not named. _named lists those set.
     private readonly int[] _localActors;
     private readonly List<int> _named = [];
+    private long _depsLeft;
+    private long _bytesLeft;
 
-    public ChangeRebuilder(ActorId[] actors, ChangeTable changes, DocumentColumns columns, OpTable ops)
+    public ChangeRebuilder(ActorId[] actors, ChangeTable changes, DocumentColumns columns, OpTable ops, DocumentLimits limits)
     {
         _actors = actors;
         _changes = changes;
         _columns = columns;
         _ops = ops;
+        _depsLeft = limits.RowsMax;
+        _bytesLeft = limits.MaxRebuiltBytes;
         _hashes = ArrayPool<ChangeHash>.Shared.Rent(changes.Count);
-        _hasDependents = ArrayPool<bool>.Shared.Rent(changes.Count);
-        _hasDependents.AsSpan(0, changes.Count).Clear();
+        _lastDependent = ArrayPool<int>.Shared.Rent(changes.Count);
+        _lastDependent.AsSpan(0, changes.Count).Clear();
         _seqs = new uint[actors.Length];
         _localActors = new int[actors.Length];
         _localActors.AsSpan().Fill(-1);
@@ -57,6 +63,7 @@ internal sealed class ChangeRebuilder : IDisposable
                 if (!messages.Prepare()) DocumentFault.Throw("message column damaged or too short");
                 messages.Take(1);
                 if (!depCounts.TryNext(out long depCount) || depCount < 0 || depCount > row) DocumentFault.Throw("dependency count damaged");
+                if ((_depsLeft -= depCount) < 0) DocumentFault.Throw("more dependencies than allowed");
                 if (depCount > rows.Length) Enlarge(ref rows, ref deps, (int)depCount);
                 ReadDeps(ref depRows, row, rows.AsSpan(0, (int)depCount), deps);
                 ReadOnlySpan<byte> extra = TakeExtra(ref extras, ref extraBytes);
@@ -90,7 +97,7 @@ internal sealed class ChangeRebuilder : IDisposable
         int found = 0;
         for (int row = 0; row < _changes.Count; row++)
         {
-            if (_hasDependents[row]) continue;
+            if (_lastDependent[row] != 0) continue;
             if (found++ == claimed.Length || claimed.BinarySearch(_hashes[row]) < 0) DocumentFault.Throw("mismatching heads");
         }
 
@@ -102,7 +109,7 @@ internal sealed class ChangeRebuilder : IDisposable
         _encoder.Dispose();
         _otherActors.Dispose();
         ArrayPool<ChangeHash>.Shared.Return(_hashes);
-        ArrayPool<bool>.Shared.Return(_hasDependents);
+        ArrayPool<int>.Shared.Return(_lastDependent);
     }
 
     private static void Enlarge(ref int[] rows, ref ChangeHash[] deps, int count)
@@ -129,9 +136,10 @@ internal sealed class ChangeRebuilder : IDisposable
         {
             if (!column.TryNext(out long dep) || dep < 0) DocumentFault.Throw("dependency column damaged or too short");
             if (dep >= row) DocumentFault.Throw("a change comes before one it depends on");
+            if (_lastDependent[dep] == row + 1) DocumentFault.Throw("a dependency is listed twice");
+            _lastDependent[dep] = row + 1;
             rows[i] = (int)dep;
             deps[i] = _hashes[dep];
-            _hasDependents[dep] = true;
             reached = Math.Max(reached, _changes.MaxOp((int)dep));
         }
 
@@ -144,7 +152,9 @@ internal sealed class ChangeRebuilder : IDisposable
         DocumentChangeOps ops = Collect(row, author);
         fields.OtherActorCount = WriteOtherActors();
         fields.OtherActors = _otherActors.Written;
+        Spend(fields.Message.Length);
         ReadOnlySpan<byte> chunk = _encoder.Encode(fields, ops, out _hashes[row]);
+        Spend(chunk.Length);
         ForgetActors();
 
         ChangeHeader header = new()
@@ -179,6 +189,8 @@ internal sealed class ChangeRebuilder : IDisposable
             ref readonly OpRow op = ref ops[index];
             predecessorCount += op.PredecessorCount;
             marks |= op.MarkName != 0;
+            if (op.KeyActor == OpRow.MapKey) Spend(_ops.Strings[(int)op.Key].Length);
+            if (op.MarkName != 0) Spend(_ops.MarkNames[op.MarkName - 1].Length);
             if (_actors.Length == 1) continue;
             ulong target = _ops.Objects[op.Object];
             if (target != 0) Name((int)(uint)target);
@@ -192,6 +204,11 @@ internal sealed class ChangeRebuilder : IDisposable
         for (int i = 0; i < _named.Count; i++) _localActors[_named[i]] = i + 1;
         _named.Add(author);
         return new DocumentChangeOps(_ops, first, count, predecessorCount, marks, _localActors);
+    }
+
+    private void Spend(int bytes)
+    {
+        if ((_bytesLeft -= bytes) < 0) DocumentFault.Throw("its changes are larger than allowed");
     }
 
     private void Name(int actor)

@@ -40,6 +40,7 @@ internal ref struct DocumentOpReader
     private GroupResolver _group = null!;
     private readonly ListOrder _listOrder = new();
     private readonly MarkOrder _marks = new();
+    private readonly ObjectKinds _kinds = new();
     private ulong _object;
     private bool _objectIsList;
     private bool _kindKnown;
@@ -117,6 +118,7 @@ internal ref struct DocumentOpReader
         for (int row = 0; row < _rowCount; row++) ReadRow(row);
         _group.Close();
         _marks.Close();
+        _kinds.Close();
         bool atEnd = _objectActor.AtEnd && _objectCounter.AtEnd && _keyActor.AtEnd && _keyCounter.AtEnd && _keyString.AtEnd && _idActor.AtEnd
             && _idCounter.AtEnd && _insert.AtEnd && _action.AtEnd && _metadata.AtEnd && _successorCount.AtEnd && _successorActor.AtEnd
             && _successorCounter.AtEnd && _expand.AtEnd && _markName.AtEnd;
@@ -134,7 +136,7 @@ internal ref struct DocumentOpReader
         (uint metadata, int valueOffset) = ReadValue(row);
         if (!_expand.TryNext(out bool expand)) Missing("expand");
         int markName = ReadMarkName();
-        if (action == (long)OpAction.Mark) _marks.Add(id, begins: markName != 0);
+        if (action != (long)OpAction.Set) Note((OpAction)action, id, markName != 0);
 
         _group.AddRow(id);
         ref OpRow op = ref _table.Add();
@@ -152,6 +154,17 @@ internal ref struct DocumentOpReader
         op.Insert = insert;
         op.Expand = expand;
         ReadSuccessors(id);
+    }
+
+    private readonly void Note(OpAction action, ulong id, bool named)
+    {
+        switch (action)
+        {
+            case OpAction.Mark: _marks.Add(id, begins: named); break;
+            case OpAction.MakeList or OpAction.MakeText: _kinds.Make(id, isList: true); break;
+            case OpAction.MakeMap or OpAction.MakeTable: _kinds.Make(id, isList: false); break;
+            default: break;
+        }
     }
 
     private void ReadObject()
@@ -239,6 +252,7 @@ internal ref struct DocumentOpReader
     private void CheckKind(bool isList)
     {
         if (_kindKnown && _objectIsList != isList) DocumentFault.Throw("map keys and elements in one object");
+        if (!_kindKnown) _kinds.Use(_object, isList);
         _objectIsList = isList;
         _kindKnown = true;
     }

@@ -38,11 +38,11 @@ public static class DocumentReader
         opColumns.ReadData(ref rest, limits.MaxColumnBytes, limits.MaxInflatedBytes - changeColumns.Bytes.Length);
         CheckHeadRows(rest, header.Heads.Length);
 
-        using ChangeTable changes = ChangeTable.Read(changeColumns, actors.Length, limits.MaxRows);
-        using OpTable ops = DocumentOpReader.Read(opColumns, changes, actors.Length, limits.MaxRows);
+        using ChangeTable changes = ChangeTable.Read(changeColumns, actors.Length, limits.RowsMax);
+        using OpTable ops = DocumentOpReader.Read(opColumns, changes, actors.Length, limits.RowsMax);
         changes.Seal();
         ops.Arrange(changes);
-        using ChangeRebuilder rebuilder = new(actors, changes, changeColumns, ops);
+        using ChangeRebuilder rebuilder = new(actors, changes, changeColumns, ops, limits);
         sink.Begin(actors, changes.Count);
         rebuilder.Run(sink);
         rebuilder.CheckHeads(header.Heads);

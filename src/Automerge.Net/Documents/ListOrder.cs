@@ -1,14 +1,18 @@
+using System.Runtime.InteropServices;
+
 namespace Automerge.Documents;
 
 /// <summary>
 /// Checks that the elements of a list come in the one order their inserts allow: depth first, the children of one
 /// reference by id descending. The elements from the list head to the last one read form a path; an element's reference
-/// must be on it, and its elder sibling must have a greater id.
+/// must be on it, and the reference's child on the path, an elder sibling, must have a greater id.
 /// </summary>
+/// <remarks>Typing makes paths as long as the text but of few runs of consecutive ids, so runs are kept, not elements.</remarks>
 internal sealed class ListOrder
 {
-    private readonly List<ulong> _path = [];
-    private readonly List<ulong> _lastChild = [];
+    private const ulong OneCounter = 1UL << 32;
+
+    private readonly List<Run> _path = [];
 
     public ListOrder() => Clear();
 
@@ -16,25 +20,40 @@ internal sealed class ListOrder
     public void Clear()
     {
         _path.Clear();
-        _lastChild.Clear();
-        _path.Add(0);            // the list head
-        _lastChild.Add(ulong.MaxValue);
+        _path.Add(new Run(0, 1));      // the list head
     }
 
     /// <summary>Adds an element inserted after <paramref name="reference"/>, 0 for the head.</summary>
     public void Add(ulong id, ulong reference)
     {
-        int top = _path.Count - 1;
-        while (_path[top] != reference)
+        ReadOnlySpan<Run> path = CollectionsMarshal.AsSpan(_path);
+        int at = path.Length - 1;
+        ulong sibling = ulong.MaxValue;
+        uint offset;
+        while (!path[at].TryFind(reference, out offset))
         {
-            if (--top < 0) DocumentFault.Throw("a list element's reference is not before it");
+            sibling = path[at].First;
+            if (--at < 0) DocumentFault.Throw("a list element's reference is not before it");
         }
 
-        if (id <= reference || id >= _lastChild[top]) DocumentFault.Throw("list elements out of order");
-        _lastChild[top] = id;
-        _path.RemoveRange(top + 1, _path.Count - top - 1);
-        _lastChild.RemoveRange(top + 1, _lastChild.Count - top - 1);
-        _path.Add(id);
-        _lastChild.Add(ulong.MaxValue);
+        Run run = path[at];
+        if (offset + 1 < run.Count) sibling = run.First + ((offset + 1) * OneCounter);
+        if (id <= reference || id >= sibling) DocumentFault.Throw("list elements out of order");
+
+        _path.RemoveRange(at + 1, _path.Count - at - 1);
+        bool next = id == reference + OneCounter;
+        _path[at] = new Run(run.First, offset + (next ? 2u : 1u));
+        if (!next) _path.Add(new Run(id, 1));
+    }
+
+    /// <summary>Elements with consecutive counters of one actor, each inserted after the one before.</summary>
+    private readonly record struct Run(ulong First, uint Count)
+    {
+        public bool TryFind(ulong id, out uint offset)
+        {
+            ulong distance = id - First;
+            offset = (uint)(distance >> 32);
+            return (uint)distance == 0 && id >= First && offset < Count;
+        }
     }
 }

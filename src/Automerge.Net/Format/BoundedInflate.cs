@@ -19,7 +19,7 @@ internal static class BoundedInflate
         {
             using ExactSource source = new(first, deflated.Length);
             using DeflateStream inflater = new(source, CompressionMode.Decompress);
-            int limit = maxBytes;
+            int limit = Math.Min(maxBytes, PooledBuffer.DefaultLengthMax / 2);
             try
             {
                 while (true)

@@ -1,4 +1,3 @@
-using System.Security.Cryptography;
 using Automerge.Changes;
 
 namespace Automerge.Format;
@@ -38,12 +37,7 @@ public readonly ref struct Chunk
     /// SHA-256 over type, length and body. For a <see cref="ChunkType.Change"/> this is the identity of the change;
     /// for a compressed change it means nothing (inflate it first).
     /// </summary>
-    public ChangeHash ComputeHash()
-    {
-        Span<byte> hash = stackalloc byte[ChangeHash.Size];
-        SHA256.HashData(Hashed, hash);
-        return new ChangeHash(hash);
-    }
+    public ChangeHash ComputeHash() => ChunkHash.Compute(Hashed);
 
     /// <summary>Whether the written checksum is the beginning of <paramref name="hash"/>.</summary>
     public bool ChecksumMatches(in ChangeHash hash) => Checksum.SequenceEqual(hash.Bytes[..ChunkReader.ChecksumLength]);

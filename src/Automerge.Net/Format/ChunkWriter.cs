@@ -1,4 +1,3 @@
-using System.Security.Cryptography;
 using Automerge.Changes;
 using Automerge.Columns;
 
@@ -22,9 +21,8 @@ internal static class ChunkWriter
     /// <summary>Hashes a whole chunk and writes its checksum.</summary>
     public static ChangeHash Seal(Span<byte> chunk)
     {
-        Span<byte> hash = stackalloc byte[ChangeHash.Size];
-        SHA256.HashData(chunk[ChunkReader.TypeOffset..], hash);
-        hash[..ChunkReader.ChecksumLength].CopyTo(chunk[ChunkReader.ChecksumOffset..]);
-        return new ChangeHash(hash);
+        ChangeHash hash = ChunkHash.Compute(chunk[ChunkReader.TypeOffset..]);
+        hash.Bytes[..ChunkReader.ChecksumLength].CopyTo(chunk[ChunkReader.ChecksumOffset..]);
+        return hash;
     }
 }

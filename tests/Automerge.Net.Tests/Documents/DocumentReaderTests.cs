@@ -1,3 +1,4 @@
+using Automerge.Columns;
 using Automerge.Documents;
 using Automerge.Format;
 using Automerge.Tests.Vectors;
@@ -92,6 +93,44 @@ public class DocumentReaderTests
         long before = GC.GetAllocatedBytesForCurrentThread();
         AssertRefused(Wrap(body));
         Assert.InRange(GC.GetAllocatedBytesForCurrentThread() - before, 0, 64 << 10);
+    }
+
+    // One long message, one run of rows: kilobytes that would be made into gigabytes of changes.
+    [Fact]
+    public void Read_of_changes_that_outgrow_the_document_stops_at_the_limit()
+    {
+        const int Count = 1_000;
+        byte[] message = new byte[1 << 20];
+        long[] zeros = new long[Count], ascending = [.. Enumerable.Range(1, Count).Select(seq => (long)seq)];
+        using PooledBuffer body = new(), layout = new(), data = new();
+        void Column(uint spec, Action<PooledBuffer> write)
+        {
+            int start = data.Length;
+            write(data);
+            layout.WriteUnsigned(spec);
+            layout.WriteUnsigned((ulong)(data.Length - start));
+        }
+
+        Column(ColumnSpec.Actor, column => ColumnWriter.WriteIntegers(column, zeros, signed: false));
+        Column(ColumnSpec.Sequence, column => ColumnWriter.WriteDeltas(column, ascending));
+        Column(ColumnSpec.MaxOp, column => ColumnWriter.WriteDeltas(column, zeros));
+        Column(ColumnSpec.Time, column => ColumnWriter.WriteDeltas(column, zeros));
+        Column(ColumnSpec.Message, column =>
+        {
+            column.WriteSigned(Count);
+            column.WritePrefixed(message);
+        });
+        Column(ColumnSpec.DependencyCount, column => ColumnWriter.WriteIntegers(column, zeros, signed: false));
+        Column(ColumnSpec.ExtraMetadata, column => ColumnWriter.WriteIntegers(column, [.. Enumerable.Repeat(7L, Count)], signed: false));
+        body.WriteBytes([1, 1, 0x77, 0, 7]);      // actor 77, no heads, seven columns
+        body.WriteBytes(layout.Written);
+        body.WriteByte(0);                        // no operation columns
+        body.WriteBytes(data.Written);
+
+        RecordingSink sink = new();
+        Assert.False(DocumentReader.TryRead(Wrap(body.Written.ToArray()), new DocumentLimits { MaxRebuiltBytes = 16 << 20 }, sink, out string what));
+        Assert.Contains("larger than allowed", what, StringComparison.Ordinal);
+        Assert.InRange(sink.Hashes.Count, 1, 8);
     }
 
     [Fact]
