@@ -14,8 +14,8 @@ internal static class ThrowHelper
     public static void InvalidUtf8(string where) => throw new ProtocolException(CloseCode.InvalidPayload, where + " is not UTF-8");
 
     [DoesNotReturn]
-    public static void MessageTooBig(long length, int max) =>
-        throw new ProtocolException(CloseCode.MessageTooBig, $"message of at least {length} bytes, limit is {max}");
+    public static void MessageTooBig(int before, long frame, int max) =>
+        throw new ProtocolException(CloseCode.MessageTooBig, $"message of at least {(ulong)before + (ulong)frame} bytes, limit is {max}");
 
     [DoesNotReturn]
     public static void DestinationTooShort() => throw new ArgumentException("destination is too short");

@@ -66,6 +66,7 @@ public ref struct CborCursor
     public bool TryReadNil()
     {
         int probe = _position;
+        if (probe < _data.Length && _data[probe] < (int)CborType.Tag << 5) return false;       // the common case: no tag, nothing simple
         if (!TryReadUntagged(ref probe, out CborHead head) || head.Type != CborType.Simple) return false;
         if (head.Info is not (CborHead.Null or CborHead.Undefined)) return false;
         _position = probe;
@@ -222,6 +223,20 @@ public ref struct CborCursor
     {
         int probe = _position;
         content = default;
+
+        // The common case: no tag and a length below 24 within the head.
+        if (probe < _data.Length)
+        {
+            int length = _data[probe] - ((int)type << 5);
+            if ((uint)length < CborHead.OneByte)
+            {
+                if (length > _data.Length - probe - 1) return false;
+                content = new Slice(probe + 1, length);
+                _position = probe + 1 + length;
+                return true;
+            }
+        }
+
         if (!TryReadUntagged(ref probe, out CborHead head) || head.Type != type || head.IsIndefinite) return false;
         int start = probe;
         if (!TryAdvance(ref probe, head.Argument)) return false;

@@ -145,7 +145,7 @@ public sealed class MessageAssembler(int messageLengthMax) : IDisposable
             _message = header.Opcode;
         }
 
-        if (header.Length > MessageLengthMax - _length) ThrowHelper.MessageTooBig(_length + header.Length, MessageLengthMax);
+        if (header.Length > MessageLengthMax - _length) ThrowHelper.MessageTooBig(_length, header.Length, MessageLengthMax);
         _frame = header;
         _frameLeft = header.Length;
     }
@@ -175,9 +175,10 @@ public sealed class MessageAssembler(int messageLengthMax) : IDisposable
         if (_buffer is not null && needed <= _buffer.Length) return;
 
         // Doubling, but never beyond what may still come: a message that is here as a whole gets just what it needs.
+        // (What is needed may be over a limit that was lowered under way; it was within the one its frame was judged by.)
         long mayCome = _frame.Fin ? _length + _frameLeft : MessageLengthMax;
         long wish = Math.Max(needed, Math.Max(2L * _length, FirstBufferLength));
-        byte[] larger = ArrayPool<byte>.Shared.Rent((int)Math.Min(wish, mayCome));
+        byte[] larger = ArrayPool<byte>.Shared.Rent(Math.Max(needed, (int)Math.Min(wish, mayCome)));
         _buffer.AsSpan(0, _length).CopyTo(larger);
         if (_buffer is not null) ArrayPool<byte>.Shared.Return(_buffer);
         _buffer = larger;

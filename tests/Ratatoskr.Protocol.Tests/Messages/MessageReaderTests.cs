@@ -273,6 +273,23 @@ public class MessageReaderTests
     }
 
     [Fact]
+    public void Read_of_subscription_or_heads_that_are_not_utf8_is_refused()
+    {
+        // They are relayed as text strings, and a Rust peer drops the connection over a bad one.
+        foreach (byte[] bytes in new[]
+        {
+            Message.Map(("type", "remote-subscription-change"), ("add", new object[] { "@@" })),
+            Heads(("@@", new (object?, object?)[] { ("heads", Array.Empty<object>()), ("timestamp", 1) })),
+            Heads(("s", new (object?, object?)[] { ("timestamp", 1), ("heads", new object[] { "@@" }) })),
+        })
+        {
+            Read(bytes);
+            bytes[bytes.AsSpan().IndexOf("@@"u8)] = 0xc3;
+            AssertRefused(bytes, null);
+        }
+    }
+
+    [Fact]
     public void Read_of_mutated_frames_gives_slices_inside_the_frame_or_a_reason()
     {
         Random random = new(20_260_705);

@@ -126,6 +126,21 @@ public sealed class MessageAssemblerTests : IDisposable
     }
 
     [Fact]
+    public void TryRead_after_limit_was_lowered_finishes_the_frame_under_way_and_refuses_the_next()
+    {
+        byte[] frame = ClientFrames.Frame(Opcode.Binary, new byte[10_000], fin: false);
+        ReadOnlySequence<byte> input = new(frame.AsMemory(0, 1000));
+        Assert.False(_assembler.TryRead(ref input, out _));
+        _assembler.MessageLengthMax = 5000;
+        input = new ReadOnlySequence<byte>(frame.AsMemory(1000));
+        Assert.False(_assembler.TryRead(ref input, out _));
+        Assert.True(input.IsEmpty);
+        input = new ReadOnlySequence<byte>(ClientFrames.Header(0x80, long.MaxValue));
+        ProtocolException error = Assert.Throws<ProtocolException>(() => _assembler.TryRead(ref input, out _));
+        Assert.Equal("message of at least 9223372036854785807 bytes, limit is 5000", error.Message);
+    }
+
+    [Fact]
     public void TryRead_of_message_of_exactly_the_limit_is_whole()
     {
         ReadOnlySequence<byte> input = new(ClientFrames.Frame(Opcode.Binary, new byte[LengthMax]));
