@@ -65,14 +65,10 @@ public sealed partial class ChangeGraph
     {
         get
         {
-            const int ArrayHeader = 24;
-            long bytes = 160 + (7 * ArrayHeader);
-            bytes += (long)_hashes.Length * ChangeHash.Size;
-            bytes += (long)_rows.Length * Unsafe.SizeOf<Row>();
-            bytes += ((long)_table.Length + _depLists.Length + _actorTable.Length) * sizeof(int);
-            bytes += (long)_heads.Length * ChangeHash.Size;
-            bytes += (long)_actors.Length * Unsafe.SizeOf<Actor>();
-            for (int i = 0; i < _actorCount; i++) bytes += ArrayHeader + ((_actors[i].Id.Length + 7) & ~7);
+            long bytes = 120 + ArrayBytes(_hashes.Length, ChangeHash.Size) + ArrayBytes(_rows.Length, Unsafe.SizeOf<Row>())
+                + ArrayBytes(_table.Length, sizeof(int)) + ArrayBytes(_depLists.Length, sizeof(int)) + ArrayBytes(_actorTable.Length, sizeof(int))
+                + ArrayBytes(_heads.Length, ChangeHash.Size) + ArrayBytes(_actors.Length, Unsafe.SizeOf<Actor>());
+            for (int i = 0; i < _actorCount; i++) bytes += ArrayBytes(_actors[i].Id.Length, 1);
             return bytes + AncestryBytes;
         }
     }
@@ -191,6 +187,9 @@ public sealed partial class ChangeGraph
         int at = ListAt(entry.Dep);
         return _depLists.AsSpan(at + 1, _depLists[at]);
     }
+
+    // 24 bytes of header; empty arrays are shared by all.
+    private static long ArrayBytes(int length, int size) => length == 0 ? 0 : 24 + (((long)length * size + 7) & ~7);
 
     private static int ListAt(int dep) => -2 - dep;
 
