@@ -19,6 +19,10 @@ public static partial class SyncSession
             return;
         }
 
+        // The peer's answer to a reset will say what it really has; until then only news of our own is worth a message.
+        bool headsChanged = !state.LastSentHeads.SequenceEqual(graph.Heads);
+        if (state.ResetAnswered && !headsChanged) return;
+
         bool skipped = false;
         if (state.HasTheirHeads && !state.PeerReadOnly) skipped = PlanChangesServer(graph, state, plan, rowsWithoutBytes);
         plan.NeedFingerprint = Fingerprint(plan.Need);
@@ -26,7 +30,7 @@ public static partial class SyncSession
         bool says = plan.ChangeCount > 0
             || !state.HaveResponded
             || state.MustAnswer
-            || !state.LastSentHeads.SequenceEqual(graph.Heads)
+            || headsChanged
             || (plan.NeedList.Count > 0 && plan.NeedFingerprint != state.LastNeed);
         if (!says) return;
 

@@ -117,7 +117,7 @@ public sealed class SyncState
 
     /// <summary>Bytes this object holds, arrays included.</summary>
     public int MemoryBytes =>
-        144 + Shared.MemoryBytes + LastSent.MemoryBytes + TheirHeads.MemoryBytes + TheirNeed.MemoryBytes + Sent.MemoryBytes
+        128 + Shared.MemoryBytes + LastSent.MemoryBytes + TheirHeads.MemoryBytes + TheirNeed.MemoryBytes + Sent.MemoryBytes
         + (_theirHave.Length == 0 ? 0 : 24 + _theirHave.Length);
 
     internal bool HasTheirNeed

@@ -1,5 +1,6 @@
 using System.Buffers;
 using Automerge.Changes;
+using Automerge.Columns;
 using Automerge.Format;
 using Automerge.Sync;
 
@@ -83,13 +84,13 @@ internal sealed class TestDocument : IChangeSource
         SyncMessageWriter lists = new(body);
         lists.WriteHashes(deps);
         lists.WriteEntry(actor);
-        Columns.Leb128.WriteUnsigned(body, seq);
-        Columns.Leb128.WriteUnsigned(body, startOp);
+        Leb128.WriteUnsigned(body, seq);
+        Leb128.WriteUnsigned(body, startOp);
         body.Write((ReadOnlySpan<byte>)[0, 0, 0, 0]);                                // time, message, other actors, columns
 
         ArrayBufferWriter<byte> hashed = new();
         hashed.Write((ReadOnlySpan<byte>)[1]);
-        Columns.Leb128.WriteUnsigned(hashed, (ulong)body.WrittenCount);
+        Leb128.WriteUnsigned(hashed, (ulong)body.WrittenCount);
         hashed.Write(body.WrittenSpan);
         byte[] hash = System.Security.Cryptography.SHA256.HashData(hashed.WrittenSpan);
         return [.. ChunkReader.Magic, .. hash[..4], .. hashed.WrittenSpan];
