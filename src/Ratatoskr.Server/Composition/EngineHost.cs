@@ -7,37 +7,42 @@ using Ratatoskr.Engine.Limits;
 using Ratatoskr.Engine.Sessions;
 using Ratatoskr.Server.Configuration;
 using Ratatoskr.Storage.Embedded;
-using Ratatoskr.Storage.InMemory;
+using Ratatoskr.Storage.Faster;
 
 namespace Ratatoskr.Server.Composition;
 
 /// <summary>The sync engine over the embedded store.</summary>
 internal sealed class EngineHost(ServerOptions options) : IEngineHost, ISyncEndpoint
 {
+    private FasterChunkStore? _store;
     private SyncEngine? _engine;
 
     public ISyncEndpoint Endpoint => this;
 
     public string? NotReadyBecause => _engine is null ? "the engine starts" : null;
 
-    public Task StartAsync(ILoggerFactory loggers, CancellationToken cancel)
+    public async Task StartAsync(ILoggerFactory loggers, CancellationToken cancel)
     {
+        _store = await FasterChunkStore.OpenAsync(new FasterStoreOptions
+        {
+            Folder = options.DataDirectory,
+            Logger = loggers.CreateLogger("Ratatoskr.Storage"),
+        }).ConfigureAwait(false);
         EmbeddedControlLog control = new();
         _engine = new SyncEngine(new SyncEngineOptions
         {
-            Store = new InMemoryChunkStore(),
+            Store = _store,
             Control = control,
             Feed = new SilentNodeFeed(),
             Authenticator = new OpenAuthenticator(),
             Access = new OpenAccessPolicy(control),
             Time = TimeProvider.System,
             Log = new EngineLog(loggers.CreateLogger("Ratatoskr.Engine")),
-            StorageId = Guid.NewGuid().ToString(),
+            StorageId = _store.StorageId,
             HashKey = RandomKey(),
             Shards = options.ShardCount,
             Limits = new EngineLimits { MemoryBudgetBytes = (long)options.MemoryBudgetMb << 20 },
         });
-        return Task.CompletedTask;
     }
 
     public Task CommitAsync(CancellationToken cancel) => _engine!.CommitAsync(cancel);
@@ -47,6 +52,7 @@ internal sealed class EngineHost(ServerOptions options) : IEngineHost, ISyncEndp
     public async ValueTask DisposeAsync()
     {
         if (_engine is not null) await _engine.DisposeAsync().ConfigureAwait(false);
+        if (_store is not null) await _store.DisposeAsync().ConfigureAwait(false);
     }
 
     private static ulong RandomKey()
