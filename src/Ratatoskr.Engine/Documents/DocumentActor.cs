@@ -59,6 +59,8 @@ internal sealed class DocumentActor(DocumentId id, Shard shard)
 
     private bool MustWait => _loading || _busy > 0;
 
+    private bool HasUncommitted => _store.Count > 0 || _unstoredFrom < Content!.Graph.Count;
+
     public PeerLink Open(PeerSession session)
     {
         PeerLink link = new(session, this) { WholeSendsLeft = shard.Limits.WholeDocumentBurst };
@@ -322,7 +324,10 @@ internal sealed class DocumentActor(DocumentId id, Shard shard)
     /// <summary>At the end of a turn: the changes taken in it go to the store, in one operation where their bytes lie together.</summary>
     public void StoreChanges(IEffects effects)
     {
-        if (Content is not { } content || _store.HoldsSnapshot) return;
+        if (Content is not { } content) return;
+        bool hasNew = _unstoredFrom < content.Graph.Count;
+        foreach (PeerLink link in Links) link.AwaitsCommit |= link.Wrote || (hasNew && link.ClaimsUnknown);
+        if (_store.HoldsSnapshot) return;
         while (_unstoredFrom < content.Graph.Count)
         {
             ReadOnlyMemory<byte> chunks = content.Tail.ContiguousFrom(_unstoredFrom - content.SnapshotRows, out int next);
@@ -334,8 +339,9 @@ internal sealed class DocumentActor(DocumentId id, Shard shard)
 
         foreach (PeerLink link in Links)
         {
-            if (!link.Wrote) continue;
+            if (!link.AwaitsCommit) continue;
             link.Wrote = false;
+            link.AwaitsCommit = false;
             link.OwnChangesIn = _store.Last;
         }
 
@@ -442,7 +448,7 @@ internal sealed class DocumentActor(DocumentId id, Shard shard)
         }
 
         GraphVerdict added = Content!.Accept(header, shard.Limits, out bool freed);
-        if (freed) HoldQueuedAuthors();
+        if (freed) HoldAll();
         switch (added)
         {
             case GraphVerdict.Added:
@@ -451,8 +457,7 @@ internal sealed class DocumentActor(DocumentId id, Shard shard)
                 return true;
             case GraphVerdict.Duplicate:
                 // Perhaps not on disk yet, and not this peer's own: what it sent is confirmed with the rest.
-                if (_store.Count > 0) link.OwnChangesIn = _store.Last;
-                if (_unstoredFrom < Content.Graph.Count) link.Wrote = true;
+                if (HasUncommitted) link.Wrote = true;
                 return true;
             case GraphVerdict.MissingDeps:
                 link.HasQueued = true;
@@ -463,16 +468,22 @@ internal sealed class DocumentActor(DocumentId id, Shard shard)
         }
     }
 
-    // Whose queued changes came free is not kept: nobody who has queued any is answered before they are on disk.
-    private void HoldQueuedAuthors()
+    // Whose queued changes came free is not kept, and their authors may have another connection by now: nobody is answered before they are on disk.
+    private void HoldAll()
     {
-        foreach (PeerLink link in Links) link.Wrote |= link.HasQueued;
+        foreach (PeerLink link in Links) link.AwaitsCommit = true;
+    }
+
+    // A peer that has what we have not given it may be its author: it came to us through another peer, or on the peer's last connection.
+    private void HoldIfPerhapsAuthor(PeerLink link)
+    {
+        if (!link.State.HasTheirHeads && HasUncommitted) link.AwaitsCommit = true;
     }
 
     private void Adopt(PeerLink link, ChangeGraph graph, byte[] chunk, IEffects effects)
     {
         DocumentContent content = Content!;
-        content.ReplaceSnapshot(graph, chunk);
+        if (content.ReplaceSnapshot(graph, chunk)) HoldAll();
         foreach (PeerLink other in Links) other.State.ForgetSent();
         shard.Metrics.ChangeTaken();
         ArrayBufferWriter<byte> index = new(graph.Count * 64);
@@ -506,7 +517,8 @@ internal sealed class DocumentActor(DocumentId id, Shard shard)
     {
         ChangeGraph graph = Content!.Graph;
         bool changed = !graph.Heads.SequenceEqual(headsBefore);
-        SyncSession.Receive(graph, link.State, message, headsBefore, ignoreChanges);
+        HoldIfPerhapsAuthor(link);
+        link.ClaimsUnknown = !SyncSession.Receive(graph, link.State, message, headsBefore, ignoreChanges).WeHaveTheirHeads;
         if (!shard.RechargeLink(link)) effects.Close(link.Session, CloseCode.TryAgainLater, "the states of all peers take too much memory");
         link.Provides = graph.Count == 0 && message.Heads.Length > 0;
         link.Wants = graph.Count == 0 && message.Heads.Length == 0;

@@ -96,16 +96,17 @@ internal sealed class DocumentContent : IChangeSource
     }
 
     /// <summary>A received document chunk becomes the snapshot. It must cover every change held so far; row numbers change.</summary>
-    public void ReplaceSnapshot(ChangeGraph graph, ReadOnlyMemory<byte> chunk)
+    /// <returns>Whether changes came out of the queue because of it.</returns>
+    public bool ReplaceSnapshot(ChangeGraph graph, ReadOnlyMemory<byte> chunk)
     {
         Graph = graph;
         Snapshot = chunk;
         SnapshotRows = graph.Count;
         Tail = new Tail();
         _recreated = null;
-        if (Queue is not { Count: > 0 }) return;
+        if (Queue is not { Count: > 0 }) return false;
         for (int row = 0; row < graph.Count; row++) Queue.Release(graph.HashAt(row));
-        AcceptReady();
+        return AcceptReady();
     }
 
     /// <summary>Whether a row's bytes are at hand: always in the tail, in the snapshot only when a worker has re-created them.</summary>

@@ -34,6 +34,12 @@ internal sealed class PeerLink(PeerSession session, DocumentActor document)
     /// <summary>Wrote in this turn; its changes get their store operation at the end of it.</summary>
     public bool Wrote { get; set; }
 
+    /// <summary>May not be answered before what was taken up to this turn is on disk: it wrote, or may be the author of what another has written.</summary>
+    public bool AwaitsCommit { get; set; }
+
+    /// <summary>Said last that it has changes we lack: some of those that others bring may be its own.</summary>
+    public bool ClaimsUnknown { get; set; }
+
     /// <summary>Sent changes that went to the queue at some time.</summary>
     public bool HasQueued { get; set; }
 
