@@ -241,6 +241,19 @@ public sealed class SyncState
         AllTheirHeadsKnown = false;
     }
 
+    /// <summary>
+    /// What the peer sent has been lost on our side, so what it believes we have is wrong. The next message asks it to offer again
+    /// what it believes it has sent, and what we have sent is not counted on either.
+    /// </summary>
+    public void AskAgain()
+    {
+        ForgetSent();
+        LastNeed = 0;
+        if (!HasTheirHeads) return;                 // it has said nothing that could have been lost
+        NeedsReset = true;
+        MustAnswer = true;
+    }
+
     internal void KeepTheirHave(in SyncMessageReader message)
     {
         ReadOnlySpan<byte> have = message.EncodedHave;

@@ -2,6 +2,7 @@ using System.Buffers;
 using Automerge.Changes;
 using Automerge.Format;
 using Automerge.Sync;
+using Ratatoskr.Engine.Access;
 using Ratatoskr.Engine.Buffers;
 using Ratatoskr.Engine.RemoteHeads;
 using Ratatoskr.Engine.Sessions;
@@ -23,6 +24,7 @@ internal sealed class DocumentActor(DocumentId id, Shard shard)
 {
     private readonly WaitingInputs _waiting = new(shard);
     private readonly StoreQueue _store = new();
+    private readonly List<PeerLink> _held = new(0);           // those that await a commit and do not know yet which
     private bool _loading;
     private int _busy;
     private int _unstoredFrom;
@@ -94,16 +96,17 @@ internal sealed class DocumentActor(DocumentId id, Shard shard)
             return;
         }
 
+        bool toldBefore = link.Denied;
         if (!MayRead(link, effects))
         {
+            if (toldBefore) effects.SendUnavailable(shard, link.Session, Id);
             input.Payload!.Release();
             return;
         }
 
         if (Content is null)
         {
-            _loading = true;
-            effects.Load(Id);
+            Load(effects);
             Wait(link, input, effects);
             return;
         }
@@ -126,9 +129,15 @@ internal sealed class DocumentActor(DocumentId id, Shard shard)
         _loading = false;
         if (content is null)
         {
-            // The peers keep what they have and are told that we cannot serve; the next message tries again.
+            // The peers keep what they have and are told that we cannot serve; the next message tries again. What waited is asked for then.
             shard.Log.LoadFailed(Id, error);
-            foreach (PeerLink link in Links) effects.SendUnavailable(shard, link.Session, Id);
+            foreach (PeerLink link in Links)
+            {
+                link.State.AskAgain();
+                link.Dirty = true;
+                effects.SendUnavailable(shard, link.Session, Id);
+            }
+
             _waiting.Clear();
             return;
         }
@@ -140,8 +149,10 @@ internal sealed class DocumentActor(DocumentId id, Shard shard)
         shard.Recharge(this);
         foreach (PeerLink link in Links)
         {
-            link.State.ForgetSent();
-            if (link.Dirty) Mark(link);
+            if (link.HasQueued) link.State.AskAgain();           // the queue did not survive
+            else link.State.ForgetSent();
+            if (link.Dirty || link.HasQueued) Mark(link);
+            link.HasQueued = false;
         }
 
         Resume(now, effects);
@@ -224,6 +235,7 @@ internal sealed class DocumentActor(DocumentId id, Shard shard)
         {
             // Somebody else has spoken since the decision was made. What we hold beyond the store is given up; its authors still have it,
             // are asked again under a new decision, and were never told that it was safe.
+            _accessVersion++;
             Reload(now, effects);
             return;
         }
@@ -241,18 +253,18 @@ internal sealed class DocumentActor(DocumentId id, Shard shard)
         for (int i = Links.Count - 1; i >= 0; i--)
         {
             PeerLink link = Links[i];
-            bool wasDenied = link.Denied;
+            bool wasDenied = link.Denied, wasRefused = link.Refused;
+            Permission before = link.Decision.Permission;
             link.Refused = false;
-            if (!MayRead(link, effects) || !wasDenied) continue;
-            link.Wants = true;
-            link.WantsUntil = now.AfterMs(shard.Limits.ProviderTimeoutMs);
-            Mark(link);
-        }
+            if (!MayRead(link, effects)) continue;
+            if (wasDenied)
+            {
+                link.State.AskAgain();                            // what it said meanwhile was not listened to
+                link.Wants = true;
+                link.WantsUntil = now.AfterMs(shard.Limits.ProviderTimeoutMs);
+            }
 
-        if (Content is null && !_loading && Links.Exists(l => l.Wants))
-        {
-            _loading = true;
-            effects.Load(Id);
+            if (wasDenied || wasRefused || link.Decision.Permission != before) Mark(link);
         }
     }
 
@@ -268,15 +280,29 @@ internal sealed class DocumentActor(DocumentId id, Shard shard)
         _reloadWhenFree = false;
         _store.Clear();
         Evict();
+        foreach (PeerLink link in _held)
+        {
+            link.Wrote = false;
+            link.AwaitsCommit = false;
+        }
+
+        _held.Clear();
         foreach (PeerLink link in Links)
         {
-            link.State = new SyncState();
+            link.State.AskAgain();
             link.Dirty = true;
         }
 
         if (Links.Count == 0) return;
-        _loading = true;
         LastUsed = now;
+        Load(effects);
+    }
+
+    /// <summary>Gets the content from the store unless it is here, or on its way.</summary>
+    public void Load(IEffects effects)
+    {
+        if (Content is not null || _loading) return;
+        _loading = true;
         effects.Load(Id);
     }
 
@@ -303,7 +329,7 @@ internal sealed class DocumentActor(DocumentId id, Shard shard)
         shard.Recharge(this);
     }
 
-    /// <summary>Whether the cached decision, renewed if the document's access has moved, lets the peer read; tells it once when not.</summary>
+    /// <summary>Whether the cached decision, renewed if the document's access has moved, lets the peer read; tells it when it no longer does.</summary>
     public bool MayRead(PeerLink link, IEffects effects)
     {
         if (link.DecidedAtVersion != _accessVersion)
@@ -315,8 +341,9 @@ internal sealed class DocumentActor(DocumentId id, Shard shard)
         }
 
         if (link.Decision.MayRead) return true;
-        if (!link.Denied) effects.SendError(shard, link.Session, ErrorCodes.PermissionDenied, "Read access required", Id);
+        if (link.Denied) return false;
         link.Denied = true;
+        effects.SendError(shard, link.Session, ErrorCodes.PermissionDenied, "Read access required", Id);
         effects.SendUnavailable(shard, link.Session, Id);
         return false;
     }
@@ -325,8 +352,14 @@ internal sealed class DocumentActor(DocumentId id, Shard shard)
     public void StoreChanges(IEffects effects)
     {
         if (Content is not { } content) return;
-        bool hasNew = _unstoredFrom < content.Graph.Count;
-        foreach (PeerLink link in Links) link.AwaitsCommit |= link.Wrote || (hasNew && link.ClaimsUnknown);
+        if (_unstoredFrom < content.Graph.Count)
+        {
+            foreach (PeerLink link in Links)
+            {
+                if (link.ClaimsUnknown) Hold(link);
+            }
+        }
+
         if (_store.HoldsSnapshot) return;
         while (_unstoredFrom < content.Graph.Count)
         {
@@ -337,14 +370,14 @@ internal sealed class DocumentActor(DocumentId id, Shard shard)
             _store.Start(new StoreOperation(_store.NextNumber(), batch, WriteFence()), effects);
         }
 
-        foreach (PeerLink link in Links)
+        foreach (PeerLink link in _held)
         {
-            if (!link.AwaitsCommit) continue;
             link.Wrote = false;
             link.AwaitsCommit = false;
             link.OwnChangesIn = _store.Last;
         }
 
+        _held.Clear();
         shard.Recharge(this);
     }
 
@@ -453,11 +486,12 @@ internal sealed class DocumentActor(DocumentId id, Shard shard)
         {
             case GraphVerdict.Added:
                 link.Wrote = true;
+                Hold(link);
                 shard.Metrics.ChangeTaken();
                 return true;
             case GraphVerdict.Duplicate:
                 // Perhaps not on disk yet, and not this peer's own: what it sent is confirmed with the rest.
-                if (HasUncommitted) link.Wrote = true;
+                if (HasUncommitted) Hold(link);
                 return true;
             case GraphVerdict.MissingDeps:
                 link.HasQueued = true;
@@ -471,13 +505,20 @@ internal sealed class DocumentActor(DocumentId id, Shard shard)
     // Whose queued changes came free is not kept, and their authors may have another connection by now: nobody is answered before they are on disk.
     private void HoldAll()
     {
-        foreach (PeerLink link in Links) link.AwaitsCommit = true;
+        foreach (PeerLink link in Links) Hold(link);
+    }
+
+    private void Hold(PeerLink link)
+    {
+        if (link.AwaitsCommit) return;
+        link.AwaitsCommit = true;
+        _held.Add(link);
     }
 
     // A peer that has what we have not given it may be its author: it came to us through another peer, or on the peer's last connection.
     private void HoldIfPerhapsAuthor(PeerLink link)
     {
-        if (!link.State.HasTheirHeads && HasUncommitted) link.AwaitsCommit = true;
+        if (!link.State.HasTheirHeads && HasUncommitted) Hold(link);
     }
 
     private void Adopt(PeerLink link, ChangeGraph graph, byte[] chunk, IEffects effects)
@@ -581,7 +622,7 @@ internal sealed class DocumentActor(DocumentId id, Shard shard)
     private Fence WriteFence()
     {
         Fence? fence = null;
-        foreach (PeerLink link in Links)
+        foreach (PeerLink link in _held)
         {
             if (!link.Wrote) continue;
             Fence own = link.Decision.AuthorisedUnder;

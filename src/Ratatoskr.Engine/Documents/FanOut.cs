@@ -44,12 +44,17 @@ internal sealed class FanOut(Shard shard)
 
     private void Speak(DocumentActor document, PeerLink link, Timestamp now, IEffects effects)
     {
-        if (document.Content is not { } content) return;                 // marked again when it is loaded
         if (link.AwaitsCommit || link.OwnChangesIn > document.Committed) return; // marked again when it is committed
         if (!link.Session.Connection.IsWritable) return;                  // marked again when it has drained
         if (!document.MayRead(link, effects))
         {
             link.Dirty = false;
+            return;
+        }
+
+        if (document.Content is not { } content)
+        {
+            document.Load(effects);                                       // marked again when it is loaded
             return;
         }
 
