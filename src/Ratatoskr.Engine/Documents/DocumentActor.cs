@@ -22,6 +22,10 @@ namespace Ratatoskr.Engine.Documents;
 /// <remarks>Owned by its shard: one caller at a time, never awaits. While content is loaded or a worker verifies, inputs wait here.</remarks>
 internal sealed class DocumentActor(DocumentId id, Shard shard)
 {
+    // A document that cannot be loaded is tried again after 1 s, then 2, 4, up to 256 s: it may be large and damaged.
+    private const long LoadAgainMs = 1_000;
+    private const int LoadAgainDoublingsMax = 8;
+
     private readonly WaitingInputs _waiting = new(shard);
     private readonly StoreQueue _store = new();
     private readonly List<PeerLink> _held = new(0);           // those that await a commit and do not know yet which
@@ -30,6 +34,8 @@ internal sealed class DocumentActor(DocumentId id, Shard shard)
     private int _unstoredFrom;
     private bool _recreating;
     private bool _reloadWhenFree;
+    private int _loadFailures;
+    private Timestamp _loadAgainAt;
     private uint _accessVersion = 1;
 
     public DocumentId Id { get; } = id;
@@ -79,12 +85,13 @@ internal sealed class DocumentActor(DocumentId id, Shard shard)
     }
 
     /// <summary>Takes a sync, request or doc-unavailable message.</summary>
-    public void Receive(PeerLink link, in ShardInput input, Timestamp now, IEffects effects)
+    /// <param name="resumed">It has waited already and keeps its place before those that still do.</param>
+    public void Receive(PeerLink link, in ShardInput input, Timestamp now, IEffects effects, bool resumed = false)
     {
         LastUsed = now;
         if (MustWait)
         {
-            Wait(link, input, effects);
+            Wait(link, input, effects, resumed);
             return;
         }
 
@@ -107,7 +114,7 @@ internal sealed class DocumentActor(DocumentId id, Shard shard)
         if (Content is null)
         {
             Load(effects);
-            Wait(link, input, effects);
+            Wait(link, input, effects, resumed);
             return;
         }
 
@@ -117,7 +124,7 @@ internal sealed class DocumentActor(DocumentId id, Shard shard)
             link.AwaitsState = true;
             _busy++;
             effects.LoadSyncState(Id, link.Session);
-            Wait(link, input, effects);
+            Wait(link, input, effects, resumed);
             return;
         }
 
@@ -129,7 +136,7 @@ internal sealed class DocumentActor(DocumentId id, Shard shard)
         _loading = false;
         if (content is null)
         {
-            // The peers keep what they have and are told that we cannot serve; the next message tries again. What waited is asked for then.
+            // The peers keep what they have and are told that we cannot serve; the next message, or time, tries again. What waited is asked for then.
             shard.Log.LoadFailed(Id, error);
             foreach (PeerLink link in Links)
             {
@@ -139,9 +146,11 @@ internal sealed class DocumentActor(DocumentId id, Shard shard)
             }
 
             _waiting.Clear();
+            _loadAgainAt = now.AfterMs(LoadAgainMs << Math.Min(_loadFailures++, LoadAgainDoublingsMax));
             return;
         }
 
+        _loadFailures = 0;
         if (content.Damage is { } damage) shard.Log.Damaged(Id, damage);
         Content = content;
         _unstoredFrom = content.Graph.Count;
@@ -191,6 +200,7 @@ internal sealed class DocumentActor(DocumentId id, Shard shard)
                 if (!Take(link, change, effects)) break;
             }
 
+            if (job.Bug is { } bug) shard.Log.Broken(Id.ToString(), bug);
             if (job.Refusal is { } refusal) Refuse(link, refusal, effects);
             Finish(job.Payload, job.Message, link, headsBefore, link.Refused, now, effects);
         }
@@ -208,7 +218,8 @@ internal sealed class DocumentActor(DocumentId id, Shard shard)
             return;
         }
 
-        Content.KeepRecreated(job.Changes);
+        // Of another snapshot the rows mean other changes: those who wait ask again.
+        if (job.Snapshot.Equals(Content.Snapshot)) Content.KeepRecreated(job.Changes);
         foreach (PeerLink link in Links)
         {
             if (link.Dirty) Mark(link);
@@ -298,8 +309,13 @@ internal sealed class DocumentActor(DocumentId id, Shard shard)
         Load(effects);
     }
 
-    /// <summary>Gets the content from the store unless it is here, or on its way.</summary>
-    public void Load(IEffects effects)
+    /// <summary>Gets the content from the store because somebody is owed some of it; not at once if that has just failed.</summary>
+    public void LoadAgain(Timestamp now, IEffects effects)
+    {
+        if (_loadFailures == 0 || now >= _loadAgainAt) Load(effects);
+    }
+
+    private void Load(IEffects effects)
     {
         if (Content is not null || _loading) return;
         _loading = true;
@@ -600,8 +616,14 @@ internal sealed class DocumentActor(DocumentId id, Shard shard)
         }
     }
 
-    private void Wait(PeerLink link, in ShardInput input, IEffects effects)
+    private void Wait(PeerLink link, in ShardInput input, IEffects effects, bool resumed)
     {
+        if (resumed)
+        {
+            _waiting.PutBack(input);
+            return;
+        }
+
         if (_waiting.TryEnqueue(input)) return;
         effects.Close(link.Session, CloseCode.TryAgainLater, "the document is busy and too much is waiting for it");
         input.Payload!.Release();
@@ -612,7 +634,7 @@ internal sealed class DocumentActor(DocumentId id, Shard shard)
         if (_reloadWhenFree) Reload(now, effects);
         while (!MustWait && _waiting.TryDequeue(out ShardInput input))
         {
-            if (shard.FindLink(input.Session!, Id) is { } link) Receive(link, input, now, effects);
+            if (shard.FindLink(input.Session!, Id) is { } link) Receive(link, input, now, effects, resumed: true);
             else input.Payload!.Release();
             if (Content is null && _loading) return;
         }

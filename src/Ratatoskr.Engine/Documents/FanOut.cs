@@ -21,6 +21,13 @@ internal sealed class FanOut(Shard shard)
     private readonly SharedBufferWriter _writer = new();
     private int _next;
 
+    /// <summary>After an exception: nothing half written may get into the next message.</summary>
+    public void Reset()
+    {
+        _writer.Detach().Release();
+        ReleaseBodies();
+    }
+
     public void Flush(DocumentActor document, Timestamp now, IEffects effects)
     {
         document.StoreChanges(effects);
@@ -33,6 +40,12 @@ internal sealed class FanOut(Shard shard)
         }
 
         dirty.Clear();
+        document.Content?.DropRecreated();                                // whoever needed them has them, or asks again
+        ReleaseBodies();
+    }
+
+    private void ReleaseBodies()
+    {
         for (int i = 0; i < _bodies.Length; i++)
         {
             _bodies[i]?.Release();
@@ -54,7 +67,7 @@ internal sealed class FanOut(Shard shard)
 
         if (document.Content is not { } content)
         {
-            document.Load(effects);                                       // marked again when it is loaded
+            document.LoadAgain(now, effects);                             // marked again when it is loaded
             return;
         }
 

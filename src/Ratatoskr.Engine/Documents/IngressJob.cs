@@ -58,7 +58,26 @@ internal sealed class IngressJob(PeerLink link, SharedBuffer payload, RepoMessag
         return false;
     }
 
+    /// <summary>A bug of ours, met while verifying: for the log. The message counts as refused.</summary>
+    public Exception? Bug { get; private set; }
+
     public void Run()
+    {
+        try
+        {
+            ReadMessage();
+        }
+        catch (Exception e)
+        {
+            // A worker must not end the process, nor one peer's bytes the document.
+            Bug = e;
+            Refusal = "this change cannot be verified";
+            Adopted = null;
+            Changes.Clear();
+        }
+    }
+
+    private void ReadMessage()
     {
         if (!SyncMessageReader.TryRead(Message.Data.In(Payload.Span), out SyncMessageReader reader, out string? error))
         {

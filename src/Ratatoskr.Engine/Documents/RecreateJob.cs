@@ -7,6 +7,8 @@ namespace Ratatoskr.Engine.Documents;
 /// <remarks>Made by the shard, run once by a worker, then the shard's again.</remarks>
 internal sealed class RecreateJob(DocumentActor document, ReadOnlyMemory<byte> snapshot, HashSet<int> rows, EngineLimits limits)
 {
+    public ReadOnlyMemory<byte> Snapshot { get; } = snapshot;
+
     public DocumentActor Document { get; } = document;
 
     /// <summary>The chunks by row; null when the snapshot turned out damaged.</summary>
@@ -18,11 +20,15 @@ internal sealed class RecreateJob(DocumentActor document, ReadOnlyMemory<byte> s
     {
         try
         {
-            Changes = SnapshotVerifier.Recreate(snapshot.Span, rows, limits);
+            Changes = SnapshotVerifier.Recreate(Snapshot.Span, rows, limits);
         }
         catch (AutomergeFormatException e)
         {
             Error = e.Message;
+        }
+        catch (Exception e)
+        {
+            Error = e.ToString();                    // a bug of ours; a worker must not end the process
         }
     }
 }

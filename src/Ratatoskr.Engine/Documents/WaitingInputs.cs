@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using Ratatoskr.Engine.Shards;
 
 namespace Ratatoskr.Engine.Documents;
@@ -7,9 +8,11 @@ namespace Ratatoskr.Engine.Documents;
 internal sealed class WaitingInputs(Shard shard)
 {
     private readonly Queue<ShardInput> _inputs = new(0);
+    private ShardInput _first;
+    private bool _hasFirst;
     private long _bytes;
 
-    public int Count => _inputs.Count;
+    public int Count => _inputs.Count + (_hasFirst ? 1 : 0);
 
     /// <returns>false: too much waits already; the input is still the caller's.</returns>
     public bool TryEnqueue(in ShardInput input)
@@ -21,9 +24,29 @@ internal sealed class WaitingInputs(Shard shard)
         return true;
     }
 
+    /// <summary>Puts the input that was just taken out back to the front: it must wait for something else.</summary>
+    public void PutBack(in ShardInput input)
+    {
+        Debug.Assert(!_hasFirst, "one input is taken out at a time");
+        _bytes += input.Bytes;
+        shard.HeldBytes += input.Bytes;
+        _first = input;
+        _hasFirst = true;
+    }
+
     public bool TryDequeue(out ShardInput input)
     {
-        if (!_inputs.TryDequeue(out input)) return false;
+        if (_hasFirst)
+        {
+            input = _first;
+            _first = default;
+            _hasFirst = false;
+        }
+        else if (!_inputs.TryDequeue(out input))
+        {
+            return false;
+        }
+
         _bytes -= input.Bytes;
         shard.HeldBytes -= input.Bytes;
         return true;

@@ -151,6 +151,7 @@ internal sealed class Shard
             }
             catch (Exception e)
             {
+                _fanOut.Reset();
                 Break(document, e, effects);
             }
         }
@@ -221,11 +222,14 @@ internal sealed class Shard
         Metrics.DocumentBroken();
         foreach (PeerLink link in document.Links.ToArray()) effects.Close(link.Session, CloseCode.InternalError, "a document met an internal error");
         document.Abandon();
-        _documents.Remove(document.Id);
+        if (Find(document.Id) == document) _documents.Remove(document.Id);
     }
 
+    // The bytes may have been given back before the exception, then the document cannot be told.
     private PeerLink? FindLinkOf(in ShardInput input) =>
-        input.Session!.Slots[Index] is { } slot && slot.LinksByText.TryGetValue(input.Message.DocumentId.In(input.Payload!.Span), out PeerLink? link) ? link : null;
+        input.Session!.Slots[Index] is { } slot
+        && input.Payload!.Length >= input.Message.DocumentId.End
+        && slot.LinksByText.TryGetValue(input.Message.DocumentId.In(input.Payload.Span), out PeerLink? link) ? link : null;
 
     private static bool IsSyncKind(MessageKind kind) => kind is MessageKind.Sync or MessageKind.Request;
 

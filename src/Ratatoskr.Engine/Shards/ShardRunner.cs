@@ -59,7 +59,7 @@ internal sealed class ShardRunner : IThreadPoolWorkItem, IEffects
     {
         lock (_gate)
         {
-            if (!_running || !IsFull) return default;
+            if (!IsFull) return default;                          // what fills it ends in a turn, which looks here again
             _shard.Metrics.MailboxFull();
             _room ??= new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
             return new ValueTask(_room.Task);
