@@ -7,6 +7,7 @@ namespace Ratatoskr.Engine.Documents;
 internal sealed class StoreQueue
 {
     private readonly Queue<StoreOperation> _operations = new(0);
+    private int _snapshots;
 
     public int Count => _operations.Count;
 
@@ -17,14 +18,14 @@ internal sealed class StoreQueue
     public ulong Committed { get; private set; }
 
     /// <summary>A snapshot is on its way; appends wait for it, so that they are counted after it.</summary>
-    public bool HoldsSnapshot { get; private set; }
+    public bool HoldsSnapshot => _snapshots > 0;
 
     public ulong NextNumber() => ++Last;
 
     public void Start(StoreOperation operation, IEffects effects)
     {
         _operations.Enqueue(operation);
-        HoldsSnapshot |= operation.IsSnapshot;
+        if (operation.IsSnapshot) _snapshots++;
         operation.Start(effects);
     }
 
@@ -50,7 +51,7 @@ internal sealed class StoreQueue
         {
             _operations.Dequeue();
             Committed = first.Number;
-            if (first.IsSnapshot) HoldsSnapshot = false;
+            if (first.IsSnapshot) _snapshots--;
         }
     }
 
@@ -67,7 +68,7 @@ internal sealed class StoreQueue
     public void Clear()
     {
         _operations.Clear();
-        HoldsSnapshot = false;
+        _snapshots = 0;
         Committed = Last;
     }
 }

@@ -53,7 +53,8 @@ internal sealed class EphemeralRelay(Shard shard)
             body ??= SharedBuffer.Copy(message.Data.In(bytes));
             int length = MessageWriter.WriteEphemeralEnvelope(
                 envelope, sender, link.Session.PeerId.Text, document.Id.Text, message.Count, message.SessionId.In(bytes), body.Length);
-            if (link.Session.Connection.IsWritable) effects.Send(link.Session, envelope.AsSpan(0, length), body);
+            bool waits = link.Session.Slots[shard.Index]?.KeptEphemerals is { Count: > 0 };      // then it must not be overtaken: counts rise
+            if (link.Session.Connection.IsWritable && !waits) effects.Send(link.Session, envelope.AsSpan(0, length), body);
             else Keep(link, envelope.AsSpan(0, length), body);
             sent++;
         }

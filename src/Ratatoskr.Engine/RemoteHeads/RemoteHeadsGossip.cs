@@ -53,7 +53,9 @@ internal sealed class RemoteHeadsGossip(Shard shard)
         if (link.Document.RemoteHeads is null && _followers == 0 && heads.IsEmpty) return;
         byte[] encoded = new byte[MessageWriter.HeadsLengthMax(heads.Length)];
         int length = MessageWriter.WriteHeads(encoded, MemoryMarshal.AsBytes(heads));
-        Spread(link, link.Session.StorageId, encoded.AsSpan(0, length), now.UnixMs, effects);
+        // First-hand news are the newest there are, also within one millisecond and after somebody's clock that runs ahead.
+        double known = link.Document.RemoteHeads?.Find(link.Session.StorageId)?.Timestamp ?? 0;
+        Spread(link, link.Session.StorageId, encoded.AsSpan(0, length), Math.Max(now.UnixMs, known + 1), effects);
     }
 
     /// <summary>A peer passes on what it heard of others.</summary>

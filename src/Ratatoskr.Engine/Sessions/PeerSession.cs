@@ -135,7 +135,7 @@ public sealed class PeerSession : IPeerSession
                 return default;
             case MessageKind.RemoteSubscriptionChange:
                 _host.Shards.PostToAll(new ShardInput { Kind = ShardInputKind.RemoteSubscription, Session = this, Message = message }, bytes);
-                return default;
+                return _host.Shards.RoomAsync();
             case MessageKind.Ephemeral when !IsNewEphemeral(bytes, message):
                 return default;
         }

@@ -70,6 +70,9 @@ internal sealed class Shard
     /// <summary>Bytes of messages that wait for a document or are at a worker; read by the runner on any thread.</summary>
     public ref long HeldBytes => ref _heldBytes;
 
+    /// <summary>Store operations have failed and wait for the next tick.</summary>
+    public bool HasRetries => _retry.Count > 0;
+
     public int DocumentCount => _documents.Count;
 
     public long ContentBytes => _charged;

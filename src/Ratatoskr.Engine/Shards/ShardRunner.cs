@@ -28,7 +28,7 @@ internal sealed class ShardRunner : IThreadPoolWorkItem, IEffects
     private List<ShardInput> _turn = [];
     private long _mailboxBytes;
     private bool _running;
-    private int _inStore;
+    private int _elsewhere;                                      // calls to the store and to workers that have not come back
     private TaskCompletionSource? _room;
 
     public ShardRunner(ShardContext context, int index, IChunkStore store, EngineClock clock, WorkerQueue workers, IWorkScheduler scheduler)
@@ -42,12 +42,12 @@ internal sealed class ShardRunner : IThreadPoolWorkItem, IEffects
 
     public Shard Shard => _shard;
 
-    /// <summary>Nothing waits, runs or is on its way to the store.</summary>
+    /// <summary>Nothing waits, runs, is with the store or a worker, or will be given to the store again.</summary>
     public bool IsIdle
     {
         get
         {
-            lock (_gate) return !_running && _mailbox.Count == 0 && Volatile.Read(ref _inStore) == 0;
+            lock (_gate) return !_running && _mailbox.Count == 0 && Volatile.Read(ref _elsewhere) == 0 && !_shard.HasRetries;
         }
     }
 
@@ -89,35 +89,58 @@ internal sealed class ShardRunner : IThreadPoolWorkItem, IEffects
 
     void IEffects.Close(PeerSession session, CloseCode code, string reason) => session.Connection.Close(code, reason);
 
-    void IEffects.Load(DocumentId id) => _ = LoadAsync(id);
+    void IEffects.Load(DocumentId id)
+    {
+        Interlocked.Increment(ref _elsewhere);
+        _ = LoadAsync(id);
+    }
 
-    void IEffects.LoadSyncState(DocumentId id, PeerSession session) => _ = LoadSyncStateAsync(id, session);
+    void IEffects.LoadSyncState(DocumentId id, PeerSession session)
+    {
+        Interlocked.Increment(ref _elsewhere);
+        _ = LoadSyncStateAsync(id, session);
+    }
 
     void IEffects.SaveSyncState(DocumentId id, PeerSession session, ReadOnlyMemory<byte> state) => _ = SaveSyncStateAsync(id, session, state);
 
     void IEffects.Append(ulong number, in AppendBatch batch, Fence authorisedUnder)
     {
-        Interlocked.Increment(ref _inStore);
+        Interlocked.Increment(ref _elsewhere);
         _ = AppendAsync(number, batch, authorisedUnder);
     }
 
     void IEffects.StoreSnapshot(ulong number, DocumentId id, SnapshotVersion read, SnapshotBody body, TailRange folded, Fence authorisedUnder)
     {
-        Interlocked.Increment(ref _inStore);
+        Interlocked.Increment(ref _elsewhere);
         _ = StoreSnapshotAsync(number, id, read, body, folded, authorisedUnder);
     }
 
-    void IEffects.Verify(IngressJob job) => _workers.Enqueue(() =>
+    void IEffects.Verify(IngressJob job)
     {
-        job.Run();
-        PostLater(new ShardInput { Kind = ShardInputKind.Verified, Result = job });
-    });
+        Interlocked.Increment(ref _elsewhere);
+        _workers.Enqueue(() =>
+        {
+            job.Run();
+            PostBack(new ShardInput { Kind = ShardInputKind.Verified, Result = job });
+        });
+    }
 
-    void IEffects.Recreate(RecreateJob job) => _workers.Enqueue(() =>
+    void IEffects.Recreate(RecreateJob job)
     {
-        job.Run();
-        PostLater(new ShardInput { Kind = ShardInputKind.Recreated, Result = job });
-    });
+        Interlocked.Increment(ref _elsewhere);
+        _workers.Enqueue(() =>
+        {
+            job.Run();
+            PostBack(new ShardInput { Kind = ShardInputKind.Recreated, Result = job });
+        });
+    }
+
+    // In this order: at no moment does it look as if nothing were under way.
+    private void PostBack(in ShardInput input)
+    {
+        PostLater(input);
+        Interlocked.Decrement(ref _elsewhere);
+    }
 
     /// <summary>Takes an input from a store or worker thread, which has better things to do than run the shard.</summary>
     private void PostLater(in ShardInput input) => Post(input, inline: false);
@@ -214,7 +237,7 @@ internal sealed class ShardRunner : IThreadPoolWorkItem, IEffects
             input.Error = e;
         }
 
-        PostLater(input);
+        PostBack(input);
     }
 
     private async Task LoadSyncStateAsync(DocumentId id, PeerSession session)
@@ -230,7 +253,7 @@ internal sealed class ShardRunner : IThreadPoolWorkItem, IEffects
             input.Error = e;
         }
 
-        PostLater(input);
+        PostBack(input);
     }
 
     private async Task SaveSyncStateAsync(DocumentId id, PeerSession session, ReadOnlyMemory<byte> state)
@@ -258,8 +281,7 @@ internal sealed class ShardRunner : IThreadPoolWorkItem, IEffects
             input.Error = e;
         }
 
-        Interlocked.Decrement(ref _inStore);
-        PostLater(input);
+        PostBack(input);
     }
 
     private async Task StoreSnapshotAsync(ulong number, DocumentId id, SnapshotVersion read, SnapshotBody body, TailRange folded, Fence fence)
@@ -275,7 +297,6 @@ internal sealed class ShardRunner : IThreadPoolWorkItem, IEffects
             input.Error = e;
         }
 
-        Interlocked.Decrement(ref _inStore);
-        PostLater(input);
+        PostBack(input);
     }
 }

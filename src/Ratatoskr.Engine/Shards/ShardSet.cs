@@ -17,6 +17,12 @@ internal sealed class ShardSet(IReadOnlyList<ShardRunner> runners)
         for (int i = 0; i < runners.Count; i++) runners[i].Post(input);
     }
 
+    /// <summary>Completes when every mailbox has room.</summary>
+    public async ValueTask RoomAsync()
+    {
+        for (int i = 0; i < runners.Count; i++) await runners[i].RoomAsync();
+    }
+
     /// <summary>Gives every shard its own copy of the message.</summary>
     public void PostToAll(ShardInput input, ReadOnlySpan<byte> message)
     {
