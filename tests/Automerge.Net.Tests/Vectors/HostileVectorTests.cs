@@ -41,11 +41,14 @@ public class HostileVectorTests
 
     private static readonly string[] WellFormed = ["well-formed", "empty key", "make over existing", "empty actor"];
 
-    [Fact]
-    public void Verify_hostile_change_is_refused_by_the_layer_that_can_know()
+    public static TheoryData<string> Files => VectorFiles.Hostile;
+
+    [Theory]
+    [MemberData(nameof(Files))]
+    public void Verify_hostile_change_is_refused_by_the_layer_that_can_know(string file)
     {
         HashSet<string> seen = [];
-        foreach (JsonElement hostile in Cases("change"))
+        foreach (JsonElement hostile in Cases(file, "change"))
         {
             string name = hostile.GetProperty("name").GetString()!;
             ChangeVerdict verdict = ChangeVerifier.Verify(hostile.GetProperty("data").GetBytesFromBase64(), ChangeLimits.Default, out _);
@@ -60,11 +63,12 @@ public class HostileVectorTests
         Assert.Equal(listed.Where(name => name != "startOp 0").Order(), seen.Order());
     }
 
-    [Fact]
-    public void Load_damaged_chunk_agrees_with_automerge()
+    [Theory]
+    [MemberData(nameof(Files))]
+    public void Load_damaged_chunk_agrees_with_automerge(string file)
     {
         int accepted = 0, refused = 0;
-        foreach (JsonElement hostile in Cases("load"))
+        foreach (JsonElement hostile in Cases(file, "load"))
         {
             JsonElement automerge = hostile.GetProperty("automerge");
             bool expected = automerge.GetProperty("outcome").GetString() == "applies" && automerge.GetProperty("reloads").GetBoolean();
@@ -75,9 +79,9 @@ public class HostileVectorTests
             else refused++;
         }
 
-        Assert.True(accepted >= 8 && refused >= 112, $"{accepted} accepted, {refused} refused");
+        Assert.True(accepted > 0 && refused > 50, $"{accepted} accepted, {refused} refused");
     }
 
-    private static IEnumerable<JsonElement> Cases(string kind) =>
-        VectorFiles.ReadGenerated("hostile.json").GetProperty("cases").EnumerateArray().Where(hostile => hostile.GetProperty("kind").GetString() == kind);
+    private static IEnumerable<JsonElement> Cases(string file, string kind) =>
+        VectorFiles.ReadGenerated(file).GetProperty("cases").EnumerateArray().Where(hostile => hostile.GetProperty("kind").GetString() == kind);
 }
