@@ -1,0 +1,115 @@
+using System.Net.WebSockets;
+using Ratatoskr.Interop.Tests.Clients;
+using Ratatoskr.Interop.Tests.Peers;
+using Ratatoskr.Interop.Tests.Servers;
+
+namespace Ratatoskr.Interop.Tests.Durability;
+
+/// <summary>Promise 1: what the server has acknowledged to its author is there after SIGKILL at any moment.</summary>
+public class KillTests(Stage stage)
+{
+    private const int Rounds = 20;
+    private const int DocumentCount = 6;
+    private const int ChangesPerWriter = 6000; // more than a writer gets through in all rounds
+    private const int RunMsMax = 700; // a round's longest run before the kill
+
+    [Fact]
+    public async Task Every_acknowledged_change_is_there_after_SIGKILL()
+    {
+        PendingWork.Skip(PendingWork.DurableStore);
+        int seed = int.TryParse(Environment.GetEnvironmentVariable("INTEROP_SEED"), out int given) ? given : Random.Shared.Next();
+        TestContext.Current.TestOutputHelper!.WriteLine($"INTEROP_SEED={seed}");
+        Random random = new(seed);
+        ClientProcess clients = await stage.ClientsAsync(Versions.Current);
+        await using TestServer server = await TestServer.StartAsync();
+        Writer[] writers = await MakeWritersAsync(clients, random);
+
+        for (int round = 0; round < Rounds; round++)
+        {
+            Task[] writing = [.. writers.Select(writer => writer.WriteAsync(server.Url))];
+            await Task.Delay(random.Next(20, RunMsMax)); // the moment of the kill is the input here
+            await server.KillAsync();
+            await Task.WhenAll(writing);
+            await server.StartAgainAsync();
+            await AssertAllThereAsync(server, writers, $"seed {seed}, round {round}");
+        }
+
+        Assert.All(writers, writer => Assert.True(writer.Acknowledged > 10, $"A writer got only {writer.Acknowledged} changes acknowledged: nothing was tested."));
+        TestContext.Current.TestOutputHelper.WriteLine($"{writers.Sum(writer => writer.Acknowledged + 1)} changes acknowledged and found again");
+    }
+
+    /// <summary>Two writers for each document, so that journals of one document interleave.</summary>
+    private static async Task<Writer[]> MakeWritersAsync(ClientProcess clients, Random random)
+    {
+        List<Writer> writers = [];
+        for (int document = 0; document < DocumentCount; document++)
+        {
+            string id = DocumentIds.New();
+            ChangeStream start = await ChangeStream.MakeAsync(clients, Actor(random), 1);
+            for (int author = 0; author < 2; author++)
+                writers.Add(new Writer(id, start, await ChangeStream.MakeAsync(clients, Actor(random), ChangesPerWriter, start.Saved)));
+        }
+        return [.. writers];
+    }
+
+    private async Task AssertAllThereAsync(TestServer server, Writer[] writers, string when)
+    {
+        await using JsRepo fresh = await stage.OpenAsync(server: server);
+        foreach (Writer writer in writers.Where(writer => writer.Acknowledged >= 0))
+        {
+            Found found = await fresh.FindAsync(writer.DocumentId);
+            Assert.True(found.State == "ready", $"{when}: document {writer.DocumentId}, acknowledged, is {found.State}.\n{server.Output}");
+            Assert.True(
+                await fresh.HasAsync(writer.DocumentId, writer.LastAcknowledged),
+                $"{when}: document {writer.DocumentId} lost change {writer.Acknowledged} ({writer.LastAcknowledged}), which was acknowledged.\n{server.Output}");
+        }
+    }
+
+    private static string Actor(Random random)
+    {
+        byte[] actor = new byte[16];
+        random.NextBytes(actor);
+        return Convert.ToHexStringLower(actor);
+    }
+
+    /// <summary>One author of one document: sends its next change when the last one was acknowledged, until the connection dies.</summary>
+    private sealed class Writer(string documentId, ChangeStream start, ChangeStream stream)
+    {
+        private readonly Dictionary<string, int> _indexes = stream.Hashes.Select((hash, index) => (hash, index)).ToDictionary(row => row.hash, row => row.index);
+
+        public string DocumentId => documentId;
+
+        /// <summary>Index of the last change the server has said it holds; -1: none.</summary>
+        public int Acknowledged { get; private set; } = -1;
+
+        public string LastAcknowledged => stream.Hashes[Acknowledged];
+
+        public async Task WriteAsync(string url)
+        {
+            try
+            {
+                await using RawPeer peer = await RawPeer.JoinAsync(url);
+                int next = Acknowledged + 1;
+                // What follows the last acknowledged change may or may not have survived: it is sent again.
+                byte[] before = next == 0 ? start.Chunks[0] : [];
+                for (; next < stream.Chunks.Length; next++)
+                {
+                    string head = stream.Hashes[next];
+                    await peer.SyncAsync(documentId, new SyncMessage { Heads = [head], LastSync = [head], Changes = [[.. before, .. stream.Chunks[next]]] });
+                    SyncMessage answer = await peer.NextSyncAsync(documentId, sync => IndexIn(sync) >= next);
+                    Acknowledged = IndexIn(answer);
+                    next = Acknowledged;
+                    before = [];
+                }
+                throw new InvalidOperationException("A writer ran out of changes: raise ChangesPerWriter.");
+            }
+            catch (Exception e) when (e is WebSocketException or ConnectionClosedException)
+            {
+                // The server was killed; so ends every round.
+            }
+        }
+
+        /// <summary>The heads of a message name the tip of each branch: ours is the only one in our chain.</summary>
+        private int IndexIn(SyncMessage message) => message.Heads.Select(head => _indexes.GetValueOrDefault(head, -1)).DefaultIfEmpty(-1).Max();
+    }
+}

@@ -1,0 +1,163 @@
+using System.Net.WebSockets;
+using System.Threading.Channels;
+
+namespace Ratatoskr.Interop.Tests.Peers;
+
+/// <summary>A peer that sends exactly the frames it is told to, good or bad, and shows every frame that comes.</summary>
+internal sealed class RawPeer : IAsyncDisposable
+{
+    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(30);
+
+    private readonly ClientWebSocket _socket;
+    private readonly Channel<Frame> _received = Channel.CreateUnbounded<Frame>(); // bounded by what one test provokes
+    private readonly Task _receiving;
+    private int _frameCount;
+
+    private RawPeer(ClientWebSocket socket, string peerId)
+    {
+        _socket = socket;
+        PeerId = peerId;
+        _receiving = ReceiveAsync();
+    }
+
+    public string PeerId { get; }
+
+    /// <summary>The server's peer id, empty before the handshake.</summary>
+    public string ServerId { get; private set; } = "";
+
+    /// <summary>Frames received so far, the greeting among them.</summary>
+    public int FrameCount => Volatile.Read(ref _frameCount);
+
+    public WebSocketCloseStatus? CloseStatus => _socket.CloseStatus;
+
+    /// <summary>Opens the WebSocket and says nothing.</summary>
+    public static async Task<RawPeer> ConnectAsync(string url, string? peerId = null)
+    {
+        ClientWebSocket socket = new();
+        socket.Options.KeepAliveInterval = TimeSpan.Zero; // no frames of the library's own
+        await socket.ConnectAsync(new Uri(url), CancellationToken.None).WaitAsync(Patience);
+        return new RawPeer(socket, peerId ?? $"raw-{Guid.NewGuid():N}");
+    }
+
+    /// <summary>Opens the WebSocket and joins.</summary>
+    public static async Task<RawPeer> JoinAsync(string url, string? peerId = null, string? storageId = null)
+    {
+        RawPeer peer = await ConnectAsync(url, peerId);
+        await peer.JoinAsync(storageId);
+        return peer;
+    }
+
+    public async Task JoinAsync(string? storageId = null)
+    {
+        await SendAsync(Frame.Join(PeerId, storageId));
+        ServerId = (await NextAsync("peer")).SenderId!;
+    }
+
+    public Task SendAsync(ReadOnlyMemory<byte> frame, WebSocketMessageType type = WebSocketMessageType.Binary) =>
+        _socket.SendAsync(frame, type, endOfMessage: true, CancellationToken.None).AsTask();
+
+    public Task SyncAsync(string documentId, SyncMessage message) =>
+        SendAsync(Frame.Document("sync", PeerId, ServerId, documentId, message.Encode()));
+
+    public Task RequestAsync(string documentId) =>
+        SendAsync(Frame.Document("request", PeerId, ServerId, documentId, SyncMessage.EmptyRequest));
+
+    /// <summary>The next frame, whatever it is.</summary>
+    public async Task<Frame> NextAsync()
+    {
+        using CancellationTokenSource late = new(Patience);
+        try
+        {
+            return await _received.Reader.ReadAsync(late.Token);
+        }
+        catch (OperationCanceledException)
+        {
+            throw new TimeoutException($"{PeerId} waited {Patience.TotalSeconds} s for a frame.");
+        }
+        catch (ChannelClosedException)
+        {
+            throw new ConnectionClosedException($"{PeerId}: the server closed the connection ({_socket.CloseStatus} {_socket.CloseStatusDescription}).");
+        }
+    }
+
+    /// <summary>The next frame of that type; others are passed over.</summary>
+    public async Task<Frame> NextAsync(string type)
+    {
+        while (true)
+        {
+            Frame frame = await NextAsync();
+            if (frame.Type == type) return frame;
+        }
+    }
+
+    /// <summary>The next sync message about that document which the condition accepts.</summary>
+    public async Task<SyncMessage> NextSyncAsync(string documentId, Func<SyncMessage, bool>? condition = null)
+    {
+        while (true)
+        {
+            Frame frame = await NextAsync();
+            if (frame.Type is not ("sync" or "request") || frame.DocumentId != documentId) continue;
+            SyncMessage message = frame.Sync;
+            if (condition is null || condition(message)) return message;
+        }
+    }
+
+    /// <summary>
+    /// Waits until everything sent before is answered, then says whether a frame for that document was among the answers.
+    /// An unknown document asked for last is the marker: a connection's frames are handled in order.
+    /// </summary>
+    public async Task<List<Frame>> UntilQuietAsync()
+    {
+        string marker = Clients.DocumentIds.New();
+        await RequestAsync(marker);
+        List<Frame> before = [];
+        while (true)
+        {
+            Frame frame = await NextAsync();
+            if (frame.Type == "doc-unavailable" && frame.DocumentId == marker) return before;
+            if (frame.DocumentId != marker) before.Add(frame);
+        }
+    }
+
+    /// <summary>Waits until the server has ended the connection.</summary>
+    public async Task UntilClosedAsync()
+    {
+        while (await _received.Reader.WaitToReadAsync().AsTask().WaitAsync(Patience)) _received.Reader.TryRead(out _);
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        if (_socket.State == WebSocketState.Open)
+            await _socket.CloseOutputAsync(WebSocketCloseStatus.NormalClosure, null, CancellationToken.None);
+        _socket.Abort();
+        await _receiving;
+        _socket.Dispose();
+    }
+
+    private async Task ReceiveAsync()
+    {
+        byte[] buffer = new byte[64 * 1024];
+        MemoryStream message = new();
+        try
+        {
+            while (true)
+            {
+                ValueWebSocketReceiveResult part = await _socket.ReceiveAsync(buffer.AsMemory(), CancellationToken.None);
+                if (part.MessageType == WebSocketMessageType.Close) break;
+                message.Write(buffer, 0, part.Count);
+                if (!part.EndOfMessage) continue;
+                Interlocked.Increment(ref _frameCount);
+                _received.Writer.TryWrite(Frame.Parse(message.ToArray()));
+                message.SetLength(0);
+            }
+        }
+        catch (Exception e) when (e is WebSocketException or OperationCanceledException or ObjectDisposedException)
+        {
+            // The connection is gone: readers learn it from the completed channel.
+        }
+        _received.Writer.TryComplete();
+    }
+}
+
+/// <summary>The server ended the connection while the test waited for a frame.</summary>
+internal sealed class ConnectionClosedException(string message) : Exception(message);

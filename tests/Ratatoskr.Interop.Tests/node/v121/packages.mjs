@@ -1,0 +1,5 @@
+export { next as automerge } from "@automerge/automerge"
+export { Repo } from "@automerge/automerge-repo"
+export { BrowserWebSocketClientAdapter as WebSocketClientAdapter } from "@automerge/automerge-repo-network-websocket"
+export { NodeFSStorageAdapter } from "@automerge/automerge-repo-storage-nodefs"
+export { immediate as dialect } from "../dialects.mjs"

@@ -1,0 +1,5 @@
+export * as automerge from "@automerge/automerge"
+export { Repo } from "@automerge/automerge-repo"
+export { WebSocketClientAdapter } from "@automerge/automerge-repo-network-websocket"
+export { NodeFSStorageAdapter } from "@automerge/automerge-repo-storage-nodefs"
+export { promised as dialect } from "../dialects.mjs"
