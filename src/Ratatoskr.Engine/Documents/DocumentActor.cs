@@ -1,4 +1,3 @@
-using System.Buffers;
 using Automerge.Changes;
 using Automerge.Format;
 using Automerge.Sync;
@@ -194,7 +193,7 @@ internal sealed class DocumentActor(DocumentId id, Shard shard)
         else
         {
             Span<ChangeHash> headsBefore = CopyHeads(stackalloc ChangeHash[8]);
-            if (job.Adopted is { } graph) Adopt(link, graph, job.AdoptedChunk!, effects);
+            if (job.Adopted is { } graph) Adopt(link, job, graph, effects);
             foreach (byte[] change in job.Changes)
             {
                 if (!Take(link, change, effects)) break;
@@ -537,14 +536,13 @@ internal sealed class DocumentActor(DocumentId id, Shard shard)
         if (!link.State.HasTheirHeads && HasUncommitted) Hold(link);
     }
 
-    private void Adopt(PeerLink link, ChangeGraph graph, byte[] chunk, IEffects effects)
+    private void Adopt(PeerLink link, IngressJob job, ChangeGraph graph, IEffects effects)
     {
         DocumentContent content = Content!;
-        if (content.ReplaceSnapshot(graph, chunk)) HoldAll();
+        SnapshotBody body = new(job.AdoptedChunk, job.AdoptedIndex, graph.Heads.ToArray());
+        if (content.ReplaceSnapshot(graph, job.AdoptedChunk)) HoldAll();
         foreach (PeerLink other in Links) other.State.ForgetSent();
         shard.Metrics.ChangeTaken();
-        ArrayBufferWriter<byte> index = new(graph.Count * 64);
-        SnapshotBody body = new(chunk, index.WrittenMemory, graph.Heads.ToArray());
         StoreOperation operation = new(_store.NextNumber(), Id, content.Version, body, new TailRange(content.LastSequence), WriteFence());
         content.Version = new SnapshotVersion(content.Version.Value + 1);
         _unstoredFrom = content.SnapshotRows;

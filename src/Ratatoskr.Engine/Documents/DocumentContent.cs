@@ -51,7 +51,9 @@ internal sealed class DocumentContent : IChangeSource
         DocumentContent content = new(hashKey) { Version = stored.Version };
         if (!stored.Snapshot.Chunk.IsEmpty)
         {
-            ChangeGraph graph = SnapshotVerifier.Verify(stored.Snapshot.Chunk.Span, hashKey, limits);
+            ChangeGraph graph = ChangeGraph.TryRead(stored.Snapshot.Index.Span, hashKey, out ChangeGraph? indexed)
+                ? indexed!
+                : SnapshotVerifier.Verify(stored.Snapshot.Chunk.Span, hashKey, limits);
             content.ReplaceSnapshot(graph, stored.Snapshot.Chunk);
         }
 

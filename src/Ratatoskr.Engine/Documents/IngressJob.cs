@@ -35,6 +35,9 @@ internal sealed class IngressJob(PeerLink link, SharedBuffer payload, RepoMessag
 
     public byte[]? AdoptedChunk { get; private set; }
 
+    /// <summary>The adopted graph as it is stored beside the snapshot.</summary>
+    public ReadOnlyMemory<byte> AdoptedIndex { get; private set; }
+
     /// <summary>Why something was refused; null when nothing was.</summary>
     public string? Refusal { get; private set; }
 
@@ -157,6 +160,9 @@ internal sealed class IngressJob(PeerLink link, SharedBuffer payload, RepoMessag
         {
             Adopted = theirs;
             AdoptedChunk = bytes.ToArray();
+            ArrayBufferWriter<byte> index = new(theirs.EncodedLength);
+            theirs.WriteTo(index);
+            AdoptedIndex = index.WrittenMemory;
             return;
         }
 
