@@ -1,6 +1,7 @@
 using System.Buffers;
 using Automerge.Changes;
 using Automerge.Columns;
+using Automerge.Documents;
 using Automerge.Format;
 using Automerge.Sync;
 
@@ -58,18 +59,30 @@ internal sealed class TestDocument : IChangeSource
         foreach (QueuedChange change in _ready) Assert.Equal(GraphVerdict.Added, Add(change.Chunk));
     }
 
-    /// <summary>Cuts a stream of chunks; <paramref name="split"/> takes document chunks apart.</summary>
-    public static List<byte[]> Cut(SyncMessageReader message, Func<byte[], List<byte[]>>? split = null)
+    /// <summary>Cuts a stream of chunks into changes; document chunks are taken apart.</summary>
+    public static List<byte[]> Cut(SyncMessageReader message) => Cut(message, out _);
+
+    /// <summary>As above, and counts the document chunks.</summary>
+    public static List<byte[]> Cut(SyncMessageReader message, out int documents)
     {
         List<byte[]> chunks = [];
+        documents = 0;
         foreach (ReadOnlySpan<byte> entry in message.Changes)
         {
             ReadOnlySpan<byte> rest = entry;
             while (!rest.IsEmpty)
             {
                 Assert.True(ChunkReader.TryRead(rest, out Chunk chunk, out ChunkError error), error.ToString());
-                if (chunk.Type == ChunkType.Document) chunks.AddRange(split!(chunk.Bytes.ToArray()));
-                else chunks.Add(chunk.Bytes.ToArray());
+                if (chunk.Type == ChunkType.Document)
+                {
+                    documents++;
+                    DocumentReader.Read(chunk.Bytes, DocumentLimits.Default, new ChangeCollector(chunks));
+                }
+                else
+                {
+                    chunks.Add(chunk.Bytes.ToArray());
+                }
+
                 rest = rest[chunk.Length..];
             }
         }
@@ -103,5 +116,16 @@ internal sealed class TestDocument : IChangeSource
         int tip = index < 0 ? -1 : Graph.TipOf(index);
         uint seq = tip < 0 ? 1 : Graph.SeqOf(tip) + 1;
         Assert.Equal(GraphVerdict.Added, Add(EmptyChange(Graph.Heads, actor, seq, Graph.MaxOp + 1)));
+    }
+
+    private sealed class ChangeCollector(List<byte[]> chunks) : IDocumentSink
+    {
+        public void Begin(IReadOnlyList<ActorId> actors, int changeCount)
+        {
+        }
+
+        public bool WantsBytes(int row) => true;
+
+        public void Change(int row, int actor, in ChangeHeader header, ReadOnlySpan<int> depRows, ReadOnlySpan<byte> bytes) => chunks.Add(bytes.ToArray());
     }
 }
