@@ -146,14 +146,16 @@ public sealed partial class ChangeGraph
         _rows = new Row[count];
         _table = new int[count == 0 ? 0 : Math.Max(4, (int)BitOperations.RoundUpToPowerOf2((uint)((count * 4L / 3) + 1)))];
         int heads = 0, nextList = 0;
+        ReadOnlySpan<byte> depCodes = columns[..(4 * count)], actors = columns.Slice(4 * count, 4 * count), seqs = columns.Slice(8 * count, 4 * count);
+        ReadOnlySpan<byte> startOps = columns.Slice(12 * count, 4 * count), maxOps = columns.Slice(16 * count, 4 * count);
         for (int row = 0; row < count; row++)
         {
             ref Row entry = ref _rows[row];
-            entry.Dep = (int)Get(columns, row);
-            entry.Actor = (int)Get(columns, count + row);
-            entry.Seq = Get(columns, (2 * count) + row);
-            entry.StartOp = Get(columns, (3 * count) + row);
-            entry.MaxOp = Get(columns, (4 * count) + row);
+            entry.Dep = (int)Get(depCodes, row);
+            entry.Actor = (int)Get(actors, row);
+            entry.Seq = Get(seqs, row);
+            entry.StartOp = Get(startOps, row);
+            entry.MaxOp = Get(maxOps, row);
             entry.FirstChild = NoChild;
             if ((uint)entry.Actor >= (uint)_actorCount || entry.StartOp == 0 || entry.MaxOp < entry.StartOp - 1) return false;
 

@@ -47,8 +47,8 @@ public readonly ref struct SyncMessageReader
     /// <summary>Entries of <c>have</c> that are accepted. Automerge sends one; each costs a probe per change.</summary>
     public const int HaveCountMax = 8;
 
-    /// <summary>Hashes accepted in one list: more heads than any document here may have.</summary>
-    public const int HashesMax = 65_536;
+    /// <summary>Hashes accepted in one list: twice the heads that a document here may have. Each is looked up whenever something is generated for the peer.</summary>
+    public const int HashesMax = 8192;
 
     private readonly ReadOnlySpan<byte> _have;
     private readonly ReadOnlySpan<byte> _changes;
