@@ -181,12 +181,25 @@ public sealed partial class SyncTransport : IAsyncDisposable
             {
                 Swept entry = _swept[i]!;
                 _swept[i] = null;
-                entry.Sweep(nowMs);
+                SweepOne(entry, nowMs);
             }
         }
         finally
         {
             Volatile.Write(ref _sweeping, 0);
+        }
+    }
+
+    // One faulty connection must not keep the others from their deadlines.
+    private void SweepOne(Swept entry, long nowMs)
+    {
+        try
+        {
+            entry.Sweep(nowMs);
+        }
+        catch (Exception e)
+        {
+            LogSweepFailed(e);
         }
     }
 
@@ -216,6 +229,9 @@ public sealed partial class SyncTransport : IAsyncDisposable
 
     [LoggerMessage(Level = LogLevel.Warning, Message = "Stopping although the wait before it failed")]
     private partial void LogStopHookFailed(Exception exception);
+
+    [LoggerMessage(Level = LogLevel.Error, Message = "The sweep of a connection failed")]
+    private partial void LogSweepFailed(Exception exception);
 
     [LoggerMessage(Level = LogLevel.Warning, Message = "Cutting {Count} connections that did not close in time")]
     private partial void LogStopCuts(int count);

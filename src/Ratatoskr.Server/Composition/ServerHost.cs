@@ -7,6 +7,7 @@ using Microsoft.AspNetCore.Hosting;
 using Microsoft.AspNetCore.Server.Kestrel.Core;
 using Microsoft.AspNetCore.Server.Kestrel.Transport.Sockets;
 using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
 using Ratatoskr.Http;
 using Ratatoskr.Http.Endpoints;
@@ -34,6 +35,7 @@ internal sealed class ServerHost : IAsyncDisposable
         // The empty builder, so that settings come from our variables only: ASPNETCORE_URLS or a stray appsettings.json change nothing.
         WebApplicationBuilder builder = WebApplication.CreateEmptyBuilder(new WebApplicationOptions { ApplicationName = "ratatoskr" });
         ServerLogging.Configure(builder.Logging, options.LogFormat);
+        builder.Services.AddSingleton<IHostLifetime, NoLifetime>();
         builder.Services.AddRoutingCore();
         builder.Services.Configure<SocketTransportOptions>(transport.ApplyTo);
         builder.Services.AddSingleton(services =>
@@ -59,6 +61,7 @@ internal sealed class ServerHost : IAsyncDisposable
     /// <exception cref="IOException">The port cannot be had; the message says which and why.</exception>
     public async Task StartAsync(CancellationToken cancel)
     {
+        ProbePort();
         OpenDataDirectory();
         await _engine.StartAsync(_app.Services.GetRequiredService<ILoggerFactory>(), cancel).ConfigureAwait(false);
         await OpenPortAsync(cancel).ConfigureAwait(false);
@@ -109,25 +112,46 @@ internal sealed class ServerHost : IAsyncDisposable
         }
     }
 
+    // Asked before the data folder is recovered, which may take a while: an address that cannot be had is known at once.
+    private void ProbePort()
+    {
+        IPEndPoint endPoint = new(_options.Address ?? IPAddress.Loopback, _options.Port);
+        try
+        {
+            using Socket probe = new(endPoint.AddressFamily, SocketType.Stream, ProtocolType.Tcp);
+            probe.Bind(endPoint);
+        }
+        catch (SocketException e)
+        {
+            throw CannotListen(e.SocketErrorCode, e);
+        }
+    }
+
     private async Task OpenPortAsync(CancellationToken cancel)
     {
-        string host = _options.Address is { } address ? new IPEndPoint(address, _options.Port).ToString() : $"localhost:{_options.Port}";
         try
         {
             await _app.StartAsync(cancel).ConfigureAwait(false);
         }
         catch (IOException e) when (e.InnerException is AddressInUseException)
         {
-            throw new IOException($"{host} is in use by another process", e);
-        }
-        catch (SocketException e) when (e.SocketErrorCode == SocketError.AddressNotAvailable)
-        {
-            throw new SettingException("HOST", _options.Address?.ToString() ?? "localhost", "it is not an address of this machine");
+            throw CannotListen(SocketError.AddressAlreadyInUse, e);
         }
         catch (SocketException e)
         {
-            throw new IOException($"cannot listen on {host}: {e.Message}", e);
+            throw CannotListen(e.SocketErrorCode, e);
         }
+    }
+
+    private Exception CannotListen(SocketError error, Exception cause)
+    {
+        string host = _options.Address is { } address ? new IPEndPoint(address, _options.Port).ToString() : $"localhost:{_options.Port}";
+        return error switch
+        {
+            SocketError.AddressAlreadyInUse => new IOException($"{host} is in use by another process", cause),
+            SocketError.AddressNotAvailable => new SettingException("HOST", _options.Address?.ToString() ?? "localhost", "it is not an address of this machine"),
+            _ => new IOException($"cannot listen on {host}: {cause.Message}", cause),
+        };
     }
 
     private void OpenDataDirectory()
@@ -144,6 +168,14 @@ internal sealed class ServerHost : IAsyncDisposable
         {
             throw new SettingException("DATA_DIR", folder, "it must be a folder that this process may make and write to");
         }
+    }
+
+    // Signals are ServerProcess's business: the host's own handler would only race it.
+    private sealed class NoLifetime : IHostLifetime
+    {
+        public Task WaitForStartAsync(CancellationToken cancellationToken) => Task.CompletedTask;
+
+        public Task StopAsync(CancellationToken cancellationToken) => Task.CompletedTask;
     }
 
     private sealed class Readiness(ServerHost host) : IReadiness

@@ -25,6 +25,8 @@ internal sealed partial class WebSocketConnection : Swept, IPeerConnection, IOut
     private readonly PipeReader _input;
     private readonly OutboundWriter _outbound;
     private readonly Action _abort;
+    private readonly Lock _abortGate = new();
+    private bool _over;
     private readonly IPAddress? _remote;
     private readonly long _startedMs;
     private IPeerSession? _session;
@@ -32,11 +34,10 @@ internal sealed partial class WebSocketConnection : Swept, IPeerConnection, IOut
     // Keep-alive; all but _heard belongs to the sweep.
     private volatile bool _heard;       // bytes have come since the last sweep
     private long _lifeMs;               // the sweep that last saw the peer alive
-    private long _pingMs = -1;          // when the last ping was due
-    private int _missedPings;
+    private int _unansweredPings;       // since then
     private int _stirsSeen;
     private bool _established;
-    private volatile bool _sessionBusy; // the session has not taken a message yet: we do not read, so silence means nothing
+    private volatile bool _awaitsInput; // false while the session works on what has come: we do not read then, so silence means nothing
 
     private int _closing;               // 1: a close frame is queued or the end is near; the sweep cuts at _closeDeadlineMs
     private long _closeDeadlineMs = long.MaxValue;
@@ -93,7 +94,10 @@ internal sealed partial class WebSocketConnection : Swept, IPeerConnection, IOut
     {
         BeginClosing();
         _outbound.Abandon();
-        _abort();
+        lock (_abortGate)
+        {
+            if (!_over) _abort();
+        }
     }
 
     /// <summary>Serves the connection to its end; then nobody writes to the pipe any more. Never throws.</summary>
@@ -107,6 +111,9 @@ internal sealed partial class WebSocketConnection : Swept, IPeerConnection, IOut
         BeginClosing();             // from here on the sweep cuts at the deadline
         if (!understood) await DiscardAsync().ConfigureAwait(false);
         await _outbound.WhenIdleAsync().ConfigureAwait(false);
+
+        // What _abort would cut from now on is no longer ours: an HttpContext is used again for other requests.
+        lock (_abortGate) _over = true;
     }
 
     void IOutboundOwner.OnDrained()
@@ -141,35 +148,36 @@ internal sealed partial class WebSocketConnection : Swept, IPeerConnection, IOut
         }
     }
 
-    // Any byte is life, and so is taking ours slowly; a peer that we do not read from, because its session is busy, gets the benefit of the doubt.
+    // Any byte is life, and so is taking ours slowly; a peer that we do not read from gets the benefit of the doubt.
     private void NoteLife(long nowMs)
     {
         int stirs = _outbound.Stirs;
-        if (!_heard && !_sessionBusy && stirs == _stirsSeen) return;
+        if (!_heard && _awaitsInput && stirs == _stirsSeen) return;
         _heard = false;
         _stirsSeen = stirs;
         _lifeMs = nowMs;
-        _missedPings = 0;
+        _unansweredPings = 0;
     }
 
-    // Only silence is answered by a ping.
+    // Only silence is answered by a ping; so many unanswered ones and another interval are death.
     private void KeepAlive(long nowMs)
     {
-        if (nowMs - Math.Max(_lifeMs, _pingMs) < (long)Options.PingInterval.TotalMilliseconds) return;
-        if (_pingMs > _lifeMs)
+        long silentMs = nowMs - _lifeMs;
+        long intervalMs = (long)Options.PingInterval.TotalMilliseconds;
+        if (silentMs < intervalMs * (_unansweredPings + 1)) return;
+
+        if (silentMs >= intervalMs * (Options.MissedPingsMax + 1))
         {
             _transport.Metrics.PingMissed();
-            if (++_missedPings >= Options.MissedPingsMax)
-            {
-                _transport.Metrics.Died();
-                LogDead(_transport.Logger, _remote, nowMs - _lifeMs);
-                Abort();
-                return;
-            }
+            _transport.Metrics.Died();
+            LogDead(_transport.Logger, _remote, silentMs);
+            Abort();
+            return;
         }
 
-        _pingMs = nowMs;
-        if (QueuedBytes > 0) return;        // it would only wait behind what the peer is not taking
+        // A ping would only wait behind what the peer is not taking; the next sweep tries again.
+        if (QueuedBytes > 0) return;
+        if (_unansweredPings++ > 0) _transport.Metrics.PingMissed();
         Span<byte> frame = stackalloc byte[FrameWriter.ControlFrameLengthMax];
         _outbound.SendControl(frame[..FrameWriter.WritePing(frame, default)]);
         _outbound.Flush();
@@ -200,7 +208,9 @@ internal sealed partial class WebSocketConnection : Swept, IPeerConnection, IOut
             ReadResult result;
             try
             {
+                _awaitsInput = true;
                 result = await _input.ReadAsync().ConfigureAwait(false);
+                _awaitsInput = false;
             }
             catch (Exception e)
             {
@@ -251,6 +261,7 @@ internal sealed partial class WebSocketConnection : Swept, IPeerConnection, IOut
     // would reset the connection, and our close frame with its reason might never be seen.
     private async Task DiscardAsync()
     {
+        _awaitsInput = true;
         _discarding = true;
         try
         {
@@ -300,7 +311,6 @@ internal sealed partial class WebSocketConnection : Swept, IPeerConnection, IOut
     {
         Account(assembler.BufferedBytes);
         _outbound.Flush();
-        _sessionBusy = true;
         try
         {
             await taken.ConfigureAwait(false);
@@ -308,11 +318,6 @@ internal sealed partial class WebSocketConnection : Swept, IPeerConnection, IOut
         catch (Exception e)
         {
             CloseFor(e);
-        }
-        finally
-        {
-            _heard = true;
-            _sessionBusy = false;
         }
     }
 

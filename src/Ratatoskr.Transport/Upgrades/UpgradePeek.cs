@@ -33,6 +33,7 @@ internal sealed class UpgradePeek(SyncTransport transport, ConnectionDelegate ne
         switch (verdict)
         {
             case Verdict.Http:
+                if (transport.Options.InlineScheduling) context.Transport = new PooledDuplexPipe(context.Transport);
                 await next(context).ConfigureAwait(false);
                 break;
             case Verdict.Upgrade:
@@ -89,7 +90,7 @@ internal sealed class UpgradePeek(SyncTransport transport, ConnectionDelegate ne
         }
         finally
         {
-            if (deadline is not null) transport.Table.Remove(deadline);
+            deadline?.End();
         }
     }
 
@@ -157,10 +158,23 @@ internal sealed class UpgradePeek(SyncTransport transport, ConnectionDelegate ne
     private sealed class PeekDeadline(SyncTransport transport, PipeReader input) : Swept
     {
         private readonly long _deadlineMs = transport.NowMs + (long)transport.Options.UpgradeTimeout.TotalMilliseconds;
+        private readonly Lock _gate = new();
+        private bool _ended;
 
         public override void Sweep(long nowMs)
         {
-            if (nowMs >= _deadlineMs) input.CancelPendingRead();
+            if (nowMs < _deadlineMs) return;
+            lock (_gate)
+            {
+                if (!_ended) input.CancelPendingRead();
+            }
+        }
+
+        /// <summary>After this the reads of whoever comes next are safe from a sweep under way.</summary>
+        public void End()
+        {
+            transport.Table.Remove(this);
+            lock (_gate) _ended = true;
         }
     }
 }

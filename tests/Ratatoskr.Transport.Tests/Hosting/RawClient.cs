@@ -8,6 +8,8 @@ namespace Ratatoskr.Transport.Tests.Hosting;
 /// <summary>One frame as a server sent it.</summary>
 internal sealed record ServerFrame(Opcode Opcode, byte[] Payload)
 {
+    public string Text => Encoding.UTF8.GetString(Payload);
+
     public int CloseCode => BinaryPrimitives.ReadUInt16BigEndian(Payload);
 }
 

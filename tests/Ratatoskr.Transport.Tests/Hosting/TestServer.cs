@@ -37,7 +37,6 @@ internal sealed class TestServer : IAsyncDisposable
 
         WebApplicationBuilder builder = WebApplication.CreateSlimBuilder();
         builder.Logging.ClearProviders();
-        builder.Logging.AddProvider(Logs);
         builder.WebHost.UseKestrelHttpsConfiguration();
         builder.Services.Configure<SocketTransportOptions>(options.ApplyTo);
         ILoggerFactory loggers = LoggerFactory.Create(logging => logging.AddProvider(Logs).SetMinimumLevel(LogLevel.Debug));
