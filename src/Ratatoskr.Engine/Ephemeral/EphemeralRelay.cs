@@ -2,6 +2,7 @@ using Ratatoskr.Engine.Buffers;
 using Ratatoskr.Engine.Documents;
 using Ratatoskr.Engine.Sessions;
 using Ratatoskr.Engine.Shards;
+using Ratatoskr.Protocol.Cbor;
 using Ratatoskr.Protocol.Messages;
 
 namespace Ratatoskr.Engine.Ephemeral;
@@ -13,6 +14,9 @@ namespace Ratatoskr.Engine.Ephemeral;
 /// <remarks>One per shard.</remarks>
 internal sealed class EphemeralRelay(Shard shard)
 {
+    // Nesting of an application's values; JSON libraries stop at about the same.
+    private const int EphemeralDepthMax = 64;
+
     public void Relay(PeerLink from, in RepoMessage message, SharedBuffer payload, IEffects effects)
     {
         if (!from.Document.MayRead(from, effects)) return;
@@ -44,6 +48,15 @@ internal sealed class EphemeralRelay(Shard shard)
     private void Forward(DocumentActor document, PeerLink? from, ReadOnlySpan<byte> sender, in RepoMessage message, ReadOnlySpan<byte> bytes, IEffects effects)
     {
         if (document.Links.Count < 2 && from is not null) return;
+
+        // Receivers decode it without a net: what is not CBOR is not passed on.
+        if (!CborCursor.IsWellFormed(message.Data.In(bytes), EphemeralDepthMax))
+        {
+            shard.Metrics.BadFrame();
+            from?.Session.LogOnce("an ephemeral message whose data is not CBOR");
+            return;
+        }
+
         SharedBuffer? body = null;
         byte[] envelope = shard.Scratch;
         int sent = 0;
