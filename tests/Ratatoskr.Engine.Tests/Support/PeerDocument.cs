@@ -28,6 +28,9 @@ internal sealed class PeerDocument(DocumentId id, ActorId actor) : IChangeSource
 
     public SyncState State { get; set; } = new();
 
+    /// <summary>The chunk that was added last.</summary>
+    public byte[] LastChange => _chunks[^1];
+
     /// <summary>The server has said doc-unavailable, and nothing since.</summary>
     public bool IsUnavailable { get; set; }
 

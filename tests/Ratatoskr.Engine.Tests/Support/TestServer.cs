@@ -18,11 +18,11 @@ internal sealed class TestServer : IDisposable
     private readonly List<TestPeer> _peers = [];
     private readonly RecordingLogger _logger = new();
 
-    public TestServer(EngineLimits? limits = null, bool manualCommit = false, int shards = 1, IChunkStore? store = null)
+    public TestServer(EngineLimits? limits = null, bool manualCommit = false, int shards = 1, IChunkStore? store = null, InMemoryChunkStore? kept = null)
     {
         // The test framework's context would carry the engine's continuations to other threads.
         SynchronizationContext.SetSynchronizationContext(null);
-        Store = new InMemoryChunkStore(manualCommit);
+        Store = kept ?? new InMemoryChunkStore(manualCommit);
         Access = new TestAccess(Control);
         Engine = new SyncEngine(new SyncEngineOptions
         {
