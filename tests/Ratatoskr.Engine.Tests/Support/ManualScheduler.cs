@@ -1,4 +1,3 @@
-using System.Collections.Concurrent;
 using Ratatoskr.Engine.Shards;
 
 namespace Ratatoskr.Engine.Tests.Support;
@@ -6,21 +5,37 @@ namespace Ratatoskr.Engine.Tests.Support;
 /// <summary>Work runs when a test says so, on the test's thread, in the order in which it was scheduled.</summary>
 internal sealed class ManualScheduler : IWorkScheduler
 {
-    private readonly ConcurrentQueue<IThreadPoolWorkItem> _work = new();
+    private readonly List<IThreadPoolWorkItem> _work = [];
+    private readonly Lock _gate = new();
 
-    public int Count => _work.Count;
+    public int Count
+    {
+        get
+        {
+            lock (_gate) return _work.Count;
+        }
+    }
 
     /// <summary>Nothing runs any more: the process is dead.</summary>
     public bool IsStopped { get; set; }
 
     public void Schedule(IThreadPoolWorkItem work)
     {
-        if (!IsStopped) _work.Enqueue(work);
+        if (IsStopped) return;
+        lock (_gate) _work.Add(work);
     }
 
-    public bool RunOne()
+    /// <summary>Runs one piece of work; any one of those that wait may be next.</summary>
+    public bool RunOne(int index = 0)
     {
-        if (IsStopped || !_work.TryDequeue(out IThreadPoolWorkItem? work)) return false;
+        IThreadPoolWorkItem work;
+        lock (_gate)
+        {
+            if (IsStopped || _work.Count == 0) return false;
+            work = _work[index];
+            _work.RemoveAt(index);
+        }
+
         work.Execute();
         return true;
     }

@@ -12,7 +12,7 @@ namespace Ratatoskr.Engine.Tests.Support;
 /// A client as automerge-repo 2.5 with automerge 3.5.0 behaves, byte for byte where it matters: real CBOR, real sync messages.
 /// What it says waits in <see cref="Outbox"/> until somebody carries it to the server; what the server says waits in its connection.
 /// </summary>
-internal sealed class TestPeer(string name, bool speaksV1Only = false, string? storageId = null, string? token = null)
+internal sealed class TestPeer(string name, bool speaksV1Only = false, string? storageId = null, string? token = null, bool ignoresChanges = false)
 {
     // legacy byte and flags: what automerge before 2.1 neither sends nor reads
     private const int FlagsSectionLength = 3;
@@ -31,6 +31,9 @@ internal sealed class TestPeer(string name, bool speaksV1Only = false, string? s
     public string? Token => token;
 
     public bool SpeaksV1Only => speaksV1Only;
+
+    /// <summary>Says so with its flag, and applies nothing it is sent.</summary>
+    public bool IgnoresChanges => ignoresChanges;
 
     public Dictionary<DocumentId, PeerDocument> Documents { get; } = new(DocumentId.Comparer.Instance);
 
@@ -58,6 +61,7 @@ internal sealed class TestPeer(string name, bool speaksV1Only = false, string? s
     public void Connect(ISyncEndpoint server, bool join = true)
     {
         Connection = new FakeConnection();
+        ServerId = "";
         Heard.Clear();
         Outbox.Clear();
         Session = server.Accept(Connection, new ConnectionInfo { Path = "/", Authorization = token is null ? null : $"Bearer {token}" });
@@ -65,6 +69,17 @@ internal sealed class TestPeer(string name, bool speaksV1Only = false, string? s
     }
 
     public void Join() => Say(_frame.AsSpan(0, MessageWriter.WriteJoin(_frame, PeerId.Text, Encoding.UTF8.GetBytes(storageId ?? ""))));
+
+    /// <summary>Leaves the connection as it is, unseen by the server: the peer comes back on another one.</summary>
+    /// <returns>The session whose end the server has yet to notice.</returns>
+    public IPeerSession Abandon()
+    {
+        IPeerSession abandoned = Session!;
+        Connection.IsCut = true;
+        Session = null;
+        foreach (PeerDocument document in Documents.Values) document.State.Reconnect();
+        return abandoned;
+    }
 
     /// <summary>The network is gone, now. Whatever was under way is lost.</summary>
     public void Disconnect()
@@ -83,7 +98,7 @@ internal sealed class TestPeer(string name, bool speaksV1Only = false, string? s
         foreach (DocumentId id in Documents.Keys.ToArray())
         {
             if (documents) Documents[id] = NewDocument(id);
-            else Documents[id].State = new SyncState();
+            else Documents[id].State = new SyncState { ReadOnly = ignoresChanges };
         }
     }
 
@@ -209,5 +224,10 @@ internal sealed class TestPeer(string name, bool speaksV1Only = false, string? s
         DocumentId.TryParse(Encoding.UTF8.GetBytes(message.Document), out DocumentId id) ? Documents.GetValueOrDefault(id) : null;
 
     // Another actor each time: one that lost its data must not count from 1 again.
-    private PeerDocument NewDocument(DocumentId id) => new(id, new ActorId(Encoding.UTF8.GetBytes($"{name}/{_actors++}")));
+    private PeerDocument NewDocument(DocumentId id)
+    {
+        PeerDocument document = new(id, new ActorId(Encoding.UTF8.GetBytes($"{name}/{_actors++}")));
+        document.State.ReadOnly = ignoresChanges;
+        return document;
+    }
 }

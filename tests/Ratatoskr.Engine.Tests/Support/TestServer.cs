@@ -156,7 +156,8 @@ internal sealed class TestServer : IDisposable
         Assert.Empty(bugs);
     }
 
-    private static void Receive(TestPeer peer, byte[] message)
+    /// <summary>What Transport does with a message.</summary>
+    public static void Receive(TestPeer peer, byte[] message)
     {
         if (peer.Connection.ClosedWith is not null) return;
         try
@@ -167,7 +168,6 @@ internal sealed class TestServer : IDisposable
         }
         catch (ProtocolException e)
         {
-            // what Transport does with it
             peer.Connection.Close(e.CloseCode, e.Message);
             peer.Session!.Disconnected();
         }

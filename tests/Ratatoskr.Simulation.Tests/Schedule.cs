@@ -1,0 +1,325 @@
+using Automerge.Changes;
+using Ratatoskr.Engine.Access;
+using Ratatoskr.Engine.Limits;
+using Ratatoskr.Engine.Sessions;
+using Ratatoskr.Engine.Tests.Support;
+using Ratatoskr.Protocol.Identifiers;
+using Ratatoskr.Storage.InMemory;
+
+namespace Ratatoskr.Simulation.Tests;
+
+/// <summary>
+/// One seeded life of a server and its peers, in one thread. First everything goes wrong that can; then the faults end, and it must come to rest
+/// with everybody in step, nobody waiting, and everything on disk that was ever confirmed.
+/// </summary>
+internal sealed class Schedule
+{
+    private const int QuietRoundsMax = 400;
+
+    private readonly Random _random;
+    private readonly InMemoryChunkStore _disk = new(manualCommit: true);
+    private readonly Audit _audit;
+    private readonly EngineLimits _limits;
+    private readonly DocumentId[] _documents;
+    private readonly List<TestPeer> _peers = [];
+    private readonly HashSet<TestPeer> _readers = [];
+    private readonly List<IPeerSession> _abandoned = [];
+    private readonly Action<string>? _trace;
+    private TestServer _server;
+    private SimulatedStore _store;
+    private int _edits;
+
+    public Schedule(int seed, Action<string>? trace = null)
+    {
+        _random = new Random(seed);
+        _trace = trace;
+        _audit = new Audit(_disk);
+        _documents = [.. Enumerable.Range(0, _random.Next(1, 4)).Select(i => TestServer.Document($"document {i}"))];
+        _limits = _random.Next(3) == 0 ? new EngineLimits { MemoryBudgetBytes = 2 * ((1_500 * _random.Next(1, 4)) + 40_000) } : new EngineLimits();
+        if (_random.Next(4) == 0) _limits = _limits with { InlineChangesBytesMax = 0 };
+        (_server, _store) = Start();
+        int peers = _random.Next(2, 7);
+        for (int i = 0; i < peers; i++) AddPeer(i);
+    }
+
+    public int Confirmations => _audit.Confirmations;
+
+    public void Run()
+    {
+        int steps = _random.Next(50, 400);
+        for (int i = 0; i < steps; i++) Step();
+        ComeToRest();
+        CheckEnd();
+        _server.Dispose();
+    }
+
+    private void AddPeer(int number)
+    {
+        bool reader = _random.Next(7) == 0;
+        TestPeer peer = new(
+            $"peer{number}",
+            speaksV1Only: _random.Next(5) == 0,
+            storageId: _random.Next(2) == 0 ? $"store{number}" : null,
+            token: $"peer{number}",
+            ignoresChanges: !reader && _random.Next(10) == 0);
+        _peers.Add(peer);
+        if (reader) _readers.Add(peer);
+        foreach (DocumentId id in _documents)
+        {
+            if (reader) _server.Access.Set(peer.Name, id, Permission.Read);
+            if (_random.Next(3) > 0) peer.Open(id);
+            if (!reader && peer.Documents.ContainsKey(id) && _random.Next(4) == 0) Edit(peer, id, _random.Next(1, 4));
+        }
+
+        // Somebody may come with a document that another program has saved.
+        if (!reader && _random.Next(4) == 0 && !peer.Documents.ContainsKey(_documents[0]))
+        {
+            byte[] saved = Vectors.Saved(_random.Next(2) == 0 ? 7 : 27);
+            peer.Open(_documents[0], saved);
+            _audit.Made(peer.Name, _documents[0], saved);
+        }
+
+        Trace($"{peer.Name}: {(peer.SpeaksV1Only ? "V1 " : "")}{(reader ? "reader " : "")}{(peer.IgnoresChanges ? "deaf " : "")}{peer.StorageId}");
+    }
+
+    private void Step()
+    {
+        TestPeer peer = Pick(_peers);
+        switch (_random.Next(100))
+        {
+            case < 22:
+                ToServer(peer);
+                break;
+            case < 44:
+                ToPeer(peer);
+                break;
+            case < 60:
+                if (_server.Scheduler.Count > 0) _server.Scheduler.RunOne(_random.Next(_server.Scheduler.Count));
+                break;
+            case < 68:
+                Trace("commit");
+                _disk.Commit();
+                break;
+            case < 70:
+                _disk.Release(Pick(_documents));
+                break;
+            case < 74:
+                if (_store.WaitingReads > 0) _store.CompleteRead(_random.Next(_store.WaitingReads));
+                break;
+            case < 83:
+                if (peer.Documents.Count > 0) Edit(peer, Pick([.. peer.Documents.Keys]), _random.Next(1, 4));
+                break;
+            case < 85:
+                if (!peer.Documents.ContainsKey(Pick(_documents))) peer.Open(Pick(_documents));
+                break;
+            case < 91:
+                if (peer.IsConnected) Leave(peer);
+                else Join(peer);
+                break;
+            case < 92:
+                EndAbandoned();
+                break;
+            case < 95:
+                SlowDownOrDrain(peer);
+                break;
+            case < 98:
+                _server.Time.Advance(_random.Next(1, 3_000));
+                break;
+            case < 99:
+                Crash();
+                break;
+            default:
+                peer.SayEphemeral(Pick(_documents), [1, 2, 3]);
+                break;
+        }
+    }
+
+    private void Edit(TestPeer peer, DocumentId id, int count)
+    {
+        for (int i = 0; i < count; i++)
+        {
+            // A peer that may only read keeps its own edits to itself: they are nobody else's business.
+            int size = _random.Next(20) == 0 ? 3_000 : 10;
+            byte[] change = peer.Edit(id, $"{_edits++}".PadRight(size, 'x'), operations: _random.Next(10) == 0 ? 0 : 1);
+            _audit.Made(peer.Name, id, change);
+        }
+
+        Trace($"{peer.Name} edits {id.ToString()[..4]} {count} times, now {peer[id].Graph.Heads[0].ToString()[..6]}");
+    }
+
+    private void ToServer(TestPeer peer)
+    {
+        if (!peer.IsConnected || !peer.Outbox.TryDequeue(out byte[]? message)) return;
+        Trace($"{peer.Name} → {Describe(message)}");
+        TestServer.Receive(peer, message);
+        NoticeClosed(peer);
+    }
+
+    private void ToPeer(TestPeer peer)
+    {
+        if (!peer.IsConnected) return;
+        if (peer.Connection.Sent.TryDequeue(out byte[]? message)) Trace($"{peer.Name} ← {peer.Receive(message)}");
+        else NoticeClosed(peer);
+    }
+
+    private void NoticeClosed(TestPeer peer)
+    {
+        if (peer.Connection.ClosedWith is null || peer.Connection.Sent.Count > 0 || !peer.IsConnected) return;
+        Trace($"{peer.Name} was closed: {peer.Connection.CloseReason}");
+        peer.Disconnect();
+    }
+
+    private void Join(TestPeer peer)
+    {
+        if (_random.Next(4) == 0) peer.Lose(documents: _random.Next(4) == 0);
+        if (_random.Next(3) == 0) peer.PeerId = PeerId.FromString($"{peer.Name}#{_random.Next(1000)}");
+        Trace($"{peer.Name} joins as {peer.PeerId}");
+        peer.Connect(_server.Engine);
+        peer.Connection.OnSend = message => _audit.Heard(peer.Name, message);
+    }
+
+    private void Leave(TestPeer peer)
+    {
+        Trace($"{peer.Name} leaves");
+        if (_random.Next(3) == 0) _abandoned.Add(peer.Abandon());
+        else peer.Disconnect();
+    }
+
+    private void EndAbandoned()
+    {
+        foreach (IPeerSession session in _abandoned) session.Disconnected();
+        _abandoned.Clear();
+    }
+
+    private void SlowDownOrDrain(TestPeer peer)
+    {
+        if (!peer.IsConnected) return;
+        peer.Connection.IsWritable = !peer.Connection.IsWritable;
+        Trace($"{peer.Name} {(peer.Connection.IsWritable ? "has drained" : "is slow")}");
+        if (peer.Connection.IsWritable) peer.Session!.Drained();
+    }
+
+    // Kill -9: memory, connections and what was not committed are gone.
+    private void Crash()
+    {
+        Trace("crash");
+        _disk.Crash();
+        _server.Scheduler.IsStopped = true;
+        _server.Dispose();
+        _abandoned.Clear();
+        _audit.CheckConfirmed(_documents);
+        (_server, _store) = Start();
+        foreach (TestPeer peer in _peers)
+        {
+            foreach (DocumentId id in _documents)
+            {
+                if (_readers.Contains(peer)) _server.Access.Set(peer.Name, id, Permission.Read);
+            }
+
+            if (peer.IsConnected) peer.Abandon();
+        }
+    }
+
+    private (TestServer Server, SimulatedStore Store) Start()
+    {
+        SimulatedStore store = new(_disk, _random);
+        _disk.OnAppend = _ => store.Verdict();
+        return (new TestServer(_limits, shards: _random.Next(1, 3), store: store, kept: _disk), store);
+    }
+
+    private void ComeToRest()
+    {
+        Trace("the faults end");
+        _store.IsUnreliable = false;
+        EndAbandoned();
+        foreach (TestPeer peer in _peers)
+        {
+            if (!peer.IsConnected) Join(peer);
+            if (!peer.Connection.IsWritable) SlowDownOrDrain(peer);
+        }
+
+        int quiet = 0;
+        for (int round = 0; quiet < 3; round++)
+        {
+            if (round == QuietRoundsMax) throw new PromiseBrokenException("the peers and the server do not fall silent");
+            if (CarryAll())
+            {
+                quiet = 0;
+                continue;
+            }
+
+            // Nothing moves: whoever waits, waits for time.
+            quiet++;
+            _server.Time.Advance(quiet == 2 ? 300_000 : 15_000);
+        }
+    }
+
+    // Whether anything moved.
+    private bool CarryAll()
+    {
+        bool moved = _server.Scheduler.Count > 0 || _store.WaitingReads > 0 || _disk.WaitingCount > 0;
+        while (_store.WaitingReads > 0) _store.CompleteRead(0);
+        foreach (DocumentId id in _documents) _disk.Release(id);
+        _disk.Commit();
+        _server.Scheduler.RunAll();
+        foreach (TestPeer peer in _peers)
+        {
+            if (!peer.IsConnected)
+            {
+                Join(peer);
+                moved = true;
+            }
+
+            moved |= peer.Outbox.Count > 0 || peer.Connection.Sent.Count > 0;
+            while (peer.Outbox.Count > 0 && peer.IsConnected) ToServer(peer);
+            while (peer.IsConnected && peer.Connection.Sent.Count > 0) ToPeer(peer);
+            NoticeClosed(peer);
+        }
+
+        return moved;
+    }
+
+    private void CheckEnd()
+    {
+        _audit.CheckConfirmed(_documents);
+        foreach (DocumentId id in _documents)
+        {
+            PeerDocument stored = StoredContent.Load(_disk, id);
+            foreach (TestPeer peer in _peers)
+            {
+                if (!peer.Documents.TryGetValue(id, out PeerDocument? own)) continue;
+                string who = $"{peer.Name}, document {id.ToString()[..4]}";
+                bool writes = !_readers.Contains(peer);
+                if (writes && !Covers(stored, own)) throw new PromiseBrokenException($"{who}: the store lacks its changes");
+                if (!peer.IgnoresChanges && !Covers(own, stored)) throw new PromiseBrokenException($"{who}: it lacks what is stored");
+                if (own.Graph.Count == 0 && stored.Graph.Count == 0 && !own.IsUnavailable) throw new PromiseBrokenException($"{who}: it waits for an answer");
+            }
+        }
+    }
+
+    private static bool Covers(PeerDocument larger, PeerDocument smaller)
+    {
+        foreach (ref readonly ChangeHash head in smaller.Graph.Heads)
+        {
+            if (!larger.Graph.Contains(head)) return false;
+        }
+
+        return true;
+    }
+
+    private static string Describe(byte[] message)
+    {
+        try
+        {
+            return new ServerMessage(message).ToString();
+        }
+        catch (InvalidDataException e)
+        {
+            return e.Message;
+        }
+    }
+
+    private T Pick<T>(IReadOnlyList<T> from) => from[_random.Next(from.Count)];
+
+    private void Trace(string what) => _trace?.Invoke(what);
+}
