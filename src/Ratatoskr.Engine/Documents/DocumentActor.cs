@@ -139,8 +139,7 @@ internal sealed class DocumentActor(DocumentId id, Shard shard)
             shard.Log.LoadFailed(Id, error);
             foreach (PeerLink link in Links)
             {
-                link.State.AskAgain();
-                link.Dirty = true;
+                link.AskAgain();
                 effects.SendUnavailable(shard, link.Session, Id);
             }
 
@@ -157,10 +156,10 @@ internal sealed class DocumentActor(DocumentId id, Shard shard)
         shard.Recharge(this);
         foreach (PeerLink link in Links)
         {
-            if (link.HasQueued) link.State.AskAgain();           // the queue did not survive
+            if (link.HasQueued) link.AskAgain();                 // the queue did not survive
             else link.State.ForgetSent();
-            if (link.Dirty || link.HasQueued) Mark(link);
             link.HasQueued = false;
+            if (link.Dirty) Mark(link);
         }
 
         Resume(now, effects);
@@ -269,7 +268,7 @@ internal sealed class DocumentActor(DocumentId id, Shard shard)
             if (!MayRead(link, effects)) continue;
             if (wasDenied)
             {
-                link.State.AskAgain();                            // what it said meanwhile was not listened to
+                link.AskAgain();                                  // what it said meanwhile was not listened to
                 link.Wants = true;
                 link.WantsUntil = now.AfterMs(shard.Limits.ProviderTimeoutMs);
             }
@@ -299,8 +298,7 @@ internal sealed class DocumentActor(DocumentId id, Shard shard)
         _held.Clear();
         foreach (PeerLink link in Links)
         {
-            link.State.AskAgain();
-            link.Dirty = true;
+            link.AskAgain();
         }
 
         if (Links.Count == 0) return;

@@ -71,16 +71,15 @@ internal sealed class FanOut(Shard shard)
             return;
         }
 
-        if (content.Graph.Count == 0 && link.Wants)
+        if (content.Graph.Count > 0) link.Wants = false;
+        else if (link.Wants)
         {
             if (document.HasProvider() && now < link.WantsUntil) return;  // marked again by the provider's answer, its end, or time
             link.Wants = false;
-            link.Dirty = false;
             effects.SendUnavailable(shard, link.Session, document.Id);
-            return;
         }
 
-        if (content.Graph.Count == 0 && !link.Provides)
+        if (content.Graph.Count == 0 && !link.Provides && !link.MustAsk)
         {
             link.Dirty = false;
             return;
@@ -90,7 +89,7 @@ internal sealed class FanOut(Shard shard)
         SyncSession.Generate(content.Graph, content.Queue, link.State, SyncMode.Server, plan, content.SnapshotRows);
         if (plan.Kind == SyncPlanKind.Nothing)
         {
-            link.Dirty = false;
+            link.Spoken();
             return;
         }
 
@@ -110,7 +109,7 @@ internal sealed class FanOut(Shard shard)
         int length = MessageWriter.WriteSyncEnvelope(envelope, shard.ServerPeerId, link.Session.PeerId.Text, document.Id.Text, request: false, body.Length);
         effects.Send(link.Session, envelope.AsSpan(0, length), body);
         SyncSession.Commit(plan, content.Graph, link.State);
-        link.Dirty = false;
+        link.Spoken();
         shard.Metrics.SyncSent();
     }
 

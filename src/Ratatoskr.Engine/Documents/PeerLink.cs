@@ -73,5 +73,23 @@ internal sealed class PeerLink(PeerSession session, DocumentActor document)
     /// <summary>What the shard was charged for the link.</summary>
     public long ChargedBytes { get; set; }
 
+    /// <summary>What it said was not heard, or was lost: it must be spoken to, even about a document without content.</summary>
+    public bool MustAsk { get; private set; }
+
     public bool Closed { get; set; }
+
+    /// <summary>What the peer said was not heard, or is lost on our side: the next message asks for it.</summary>
+    public void AskAgain()
+    {
+        State.AskAgain();
+        MustAsk = true;
+        Dirty = true;
+    }
+
+    /// <summary>It has been spoken to.</summary>
+    public void Spoken()
+    {
+        MustAsk = false;
+        Dirty = false;
+    }
 }
