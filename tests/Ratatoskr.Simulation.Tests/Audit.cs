@@ -23,7 +23,19 @@ internal sealed class Audit(InMemoryChunkStore disk)
 
     public int Confirmations => _confirmed.Count;
 
-    /// <summary>A peer has made a change, or has brought a saved document along.</summary>
+    /// <summary>Somebody has brought a document along that others may have as well.</summary>
+    public void Found(DocumentId document, byte[] chunks) => Everything(document).Apply(chunks);
+
+    /// <summary>A peer has lost its data. What was confirmed to it stays confirmed; of the rest it is the author no more.</summary>
+    public void Lost(string peer)
+    {
+        foreach (((string Peer, DocumentId Document) key, List<ChangeHash> own) in _unconfirmed)
+        {
+            if (key.Peer == peer) own.Clear();
+        }
+    }
+
+    /// <summary>A peer has made a change.</summary>
     public void Made(string peer, DocumentId document, byte[] chunks)
     {
         PeerDocument all = Everything(document);

@@ -34,7 +34,7 @@ internal sealed class Schedule
         _random = new Random(seed);
         _trace = trace;
         _audit = new Audit(_disk);
-        _documents = [.. Enumerable.Range(0, _random.Next(1, 4)).Select(i => TestServer.Document($"document {i}"))];
+        _documents = [.. Enumerable.Range(0, _random.Next(1, 4)).Select(i => TestServer.Document($"{i} is a document"))];
         _limits = _random.Next(3) == 0 ? new EngineLimits { MemoryBudgetBytes = 2 * ((1_500 * _random.Next(1, 4)) + 40_000) } : new EngineLimits();
         if (_random.Next(4) == 0) _limits = _limits with { InlineChangesBytesMax = 0 };
         (_server, _store) = Start();
@@ -76,7 +76,7 @@ internal sealed class Schedule
         {
             byte[] saved = Vectors.Saved(_random.Next(2) == 0 ? 7 : 27);
             peer.Open(_documents[0], saved);
-            _audit.Made(peer.Name, _documents[0], saved);
+            _audit.Found(_documents[0], saved);
         }
 
         Trace($"{peer.Name}: {(peer.SpeaksV1Only ? "V1 " : "")}{(reader ? "reader " : "")}{(peer.IgnoresChanges ? "deaf " : "")}{peer.StorageId}");
@@ -171,11 +171,18 @@ internal sealed class Schedule
 
     private void Join(TestPeer peer)
     {
-        if (_random.Next(4) == 0) peer.Lose(documents: _random.Next(4) == 0);
+        if (_random.Next(4) == 0) Lose(peer, documents: _random.Next(4) == 0);
         if (_random.Next(3) == 0) peer.PeerId = PeerId.FromString($"{peer.Name}#{_random.Next(1000)}");
         Trace($"{peer.Name} joins as {peer.PeerId}");
         peer.Connect(_server.Engine);
         peer.Connection.OnSend = message => _audit.Heard(peer.Name, message);
+    }
+
+    private void Lose(TestPeer peer, bool documents)
+    {
+        Trace($"{peer.Name} loses {(documents ? "everything" : "its sync states")}");
+        peer.Lose(documents);
+        if (documents) _audit.Lost(peer.Name);
     }
 
     private void Leave(TestPeer peer)
@@ -223,7 +230,12 @@ internal sealed class Schedule
     private (TestServer Server, SimulatedStore Store) Start()
     {
         SimulatedStore store = new(_disk, _random);
-        _disk.OnAppend = _ => store.Verdict();
+        _disk.OnAppend = batch =>
+        {
+            AppendVerdict verdict = store.Verdict();
+            Trace($"append of {batch.Chunks.Length} bytes to {batch.Id.ToString()[..4]}: {verdict}");
+            return verdict;
+        };
         return (new TestServer(_limits, shards: _random.Next(1, 3), store: store, kept: _disk), store);
     }
 

@@ -206,7 +206,7 @@ internal sealed class TestPeer(string name, bool speaksV1Only = false, string? s
 
     private void Receive(PeerDocument document, ServerMessage message)
     {
-        document.IsUnavailable = false;
+        if (message.Heads.Length > 0) document.IsUnavailable = false;      // an empty one may follow doc-unavailable and settles nothing
         byte[] data = speaksV1Only ? message.Data[..^FlagsSectionLength] : message.Data;
         if (!SyncMessageReader.TryRead(data, out SyncMessageReader sync, out string? error)) throw new InvalidDataException(error);
         if (speaksV1Only && sync.Version != SyncVersion.V1) throw new InvalidDataException("a peer that knows only V1 was sent V2");
