@@ -72,7 +72,7 @@ chromium() {
 # One test project; its counts come from its report, so a process that dies without one counts as a failure.
 run_project() {
   local name=$1 report=$results/$1.xml log=$results/$1.log started=$SECONDS p f s e
-  dotnet "tests/$name/bin/Release/net10.0/$name.dll" --no-ansi --no-progress --ignore-exit-code 8 \
+  timeout --kill-after=10 900 dotnet "tests/$name/bin/Release/net10.0/$name.dll" --no-ansi --no-progress --ignore-exit-code 8 \
     --report-xunit --report-xunit-filename "$name.xml" --results-directory "$results" >"$log" 2>&1
   local code=$?
   count() { grep -o "<assembly [^>]*>" "$report" 2>/dev/null | head -n 1 | grep -o " $1=\"[0-9]*\"" | tr -dc 0-9; }

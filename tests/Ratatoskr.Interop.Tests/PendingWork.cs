@@ -3,7 +3,6 @@ namespace Ratatoskr.Interop.Tests;
 /// <summary>Tests of what main does not hold yet. Each goes from here when its work lands; INTEROP_PENDING=1 runs them all the same.</summary>
 internal static class PendingWork
 {
-    public const string DurableStore = "pending: the server keeps documents in memory only";
     public const string OperationChecks = "pending: changes are relayed before their operations are checked";
 
     /// <summary>The cases of hostile.json that need the operations of a document to be recognised.</summary>

@@ -16,7 +16,6 @@ public class KillTests(Stage stage)
     [Fact]
     public async Task Every_acknowledged_change_is_there_after_SIGKILL()
     {
-        PendingWork.Skip(PendingWork.DurableStore);
         int seed = int.TryParse(Environment.GetEnvironmentVariable("INTEROP_SEED"), out int given) ? given : Random.Shared.Next();
         TestContext.Current.TestOutputHelper!.WriteLine($"INTEROP_SEED={seed}");
         Random random = new(seed);

@@ -12,7 +12,6 @@ public class ResyncCostTests(Stage stage)
     [InlineData(true)]
     public async Task Peer_that_is_up_to_date_costs_one_frame_each_way(bool restart)
     {
-        if (restart) PendingWork.Skip(PendingWork.DurableStore);
         await using TestServer server = await TestServer.StartAsync();
         string storageId = Guid.NewGuid().ToString();
         string id = DocumentIds.New();

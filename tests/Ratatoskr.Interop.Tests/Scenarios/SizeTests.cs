@@ -56,7 +56,6 @@ public class SizeTests(Stage stage)
     [Fact]
     public async Task History_of_100_000_changes_is_there_for_a_fresh_client_after_a_restart()
     {
-        PendingWork.Skip(PendingWork.DurableStore);
         await using TestServer server = await TestServer.StartAsync();
         ClientProcess clients = await stage.ClientsAsync(Versions.Current);
         string text = (string)(await clients.RunAsync("longText", new() { ["count"] = 99_999 }))!["base64"]!;
