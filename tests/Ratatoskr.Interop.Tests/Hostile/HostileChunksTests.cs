@@ -75,7 +75,7 @@ public class HostileChunksTests(Stage stage)
         });
         try
         {
-            await bad.UntilQuietAsync();
+            await bad.UntilReadAsync();
         }
         catch (Exception e) when (e is ConnectionClosedException or WebSocketException)
         {

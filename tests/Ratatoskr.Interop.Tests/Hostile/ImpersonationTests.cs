@@ -19,7 +19,8 @@ public class ImpersonationTests(Stage stage)
         byte[] message = new SyncMessage { Heads = [hash], LastSync = [], Changes = [chunk] }.Encode();
         await liar.SendAsync(Frame.Document("sync", victim.PeerId, liar.ServerId, id, message));
 
-        await liar.UntilQuietAsync();
+        await liar.RequestAsync(id); // a document's messages are handled in order
+        await liar.NextAsync("doc-unavailable");
         await using JsRepo bob = await stage.OpenAsync();
         Assert.Equal("unavailable", (await bob.FindAsync(id)).State);
         // The same message in its own name is taken, so it was the name.
@@ -46,12 +47,14 @@ public class ImpersonationTests(Stage stage)
         // What every 2.x client does: send it back with its author's name on it.
         await reader.SendAsync(Frame.Ephemeral(author.PeerId, reader.ServerId, id, "session", 1, "mine"));
         await reader.SendAsync(Frame.Ephemeral(author.PeerId, reader.ServerId, id, "another session", 7, "forged"));
-        await reader.UntilQuietAsync();
+        await reader.SendAsync(Frame.Ephemeral(reader.PeerId, reader.ServerId, id, "reader's session", 1, "own"));
+        Frame atAuthor = await author.NextAsync("ephemeral");
         await author.SendAsync(Frame.Ephemeral(author.PeerId, author.ServerId, id, "session", 2, "last"));
+        Frame atReader = await reader.NextAsync("ephemeral");
 
-        Assert.Equal(author.PeerId, received.SenderId);
-        Assert.Equal(Text("last"), Convert.ToHexString((await reader.NextAsync("ephemeral")).Data!));
-        Assert.DoesNotContain(await author.UntilQuietAsync(), frame => frame.Type == "ephemeral");
+        Assert.Equal((author.PeerId, Text("mine")), (received.SenderId, Convert.ToHexString(received.Data!)));
+        Assert.Equal((reader.PeerId, Text("own")), (atAuthor.SenderId, Convert.ToHexString(atAuthor.Data!)));
+        Assert.Equal((author.PeerId, Text("last")), (atReader.SenderId, Convert.ToHexString(atReader.Data!)));
     }
 
     /// <summary>A second connection under a peer id in use takes its place; it does not get to speak for it while the first is served.</summary>
@@ -64,7 +67,7 @@ public class ImpersonationTests(Stage stage)
         await using RawPeer second = await RawPeer.JoinAsync(server.Url, first.PeerId);
 
         await first.UntilClosedAsync();
-        await second.UntilQuietAsync();
+        await second.UntilReadAsync();
     }
 
     private async Task<(string Hash, byte[] Chunk)> ChangeAsync()

@@ -1,5 +1,6 @@
 using System.Net.WebSockets;
 using System.Threading.Channels;
+using Ratatoskr.Interop.Tests.Clients;
 
 namespace Ratatoskr.Interop.Tests.Peers;
 
@@ -11,7 +12,6 @@ internal sealed class RawPeer : IAsyncDisposable
     private readonly ClientWebSocket _socket;
     private readonly Channel<Frame> _received = Channel.CreateUnbounded<Frame>(); // bounded by what one test provokes
     private readonly Task _receiving;
-    private int _frameCount;
 
     private RawPeer(ClientWebSocket socket, string peerId)
     {
@@ -24,11 +24,6 @@ internal sealed class RawPeer : IAsyncDisposable
 
     /// <summary>The server's peer id, empty before the handshake.</summary>
     public string ServerId { get; private set; } = "";
-
-    /// <summary>Frames received so far, the greeting among them.</summary>
-    public int FrameCount => Volatile.Read(ref _frameCount);
-
-    public WebSocketCloseStatus? CloseStatus => _socket.CloseStatus;
 
     /// <summary>Opens the WebSocket and says nothing.</summary>
     public static async Task<RawPeer> ConnectAsync(string url, string? peerId = null)
@@ -103,12 +98,13 @@ internal sealed class RawPeer : IAsyncDisposable
     }
 
     /// <summary>
-    /// Waits until everything sent before is answered, then says whether a frame for that document was among the answers.
-    /// An unknown document asked for last is the marker: a connection's frames are handled in order.
+    /// Waits until the server has read everything sent before: a document asked for last, which nobody has, is refused.
+    /// Each document then handles what came for it in order; answers about different documents may overtake each other.
     /// </summary>
-    public async Task<List<Frame>> UntilQuietAsync()
+    /// <returns>The frames that came meanwhile.</returns>
+    public async Task<List<Frame>> UntilReadAsync()
     {
-        string marker = Clients.DocumentIds.New();
+        string marker = DocumentIds.New();
         await RequestAsync(marker);
         List<Frame> before = [];
         while (true)
@@ -146,7 +142,6 @@ internal sealed class RawPeer : IAsyncDisposable
                 if (part.MessageType == WebSocketMessageType.Close) break;
                 message.Write(buffer, 0, part.Count);
                 if (!part.EndOfMessage) continue;
-                Interlocked.Increment(ref _frameCount);
                 _received.Writer.TryWrite(Frame.Parse(message.ToArray()));
                 message.SetLength(0);
             }
