@@ -14,6 +14,10 @@ export DOTNET_CLI_TELEMETRY_OPTOUT=1 DOTNET_NOLOGO=1 MSBUILDTERMINALLOGGER=off
 only=("$@")
 results=$(mktemp -d) || exit 1
 trap 'rm -rf "$results"' EXIT
+mkdir "$results/tmp" # what tests leave behind, when one of them dies too, goes with the results
+# timeout(1) puts a test project into a process group of its own, with the servers and clients it starts, and ends them all together.
+running=
+trap '[ -n "$running" ] && kill "$running"; exit 130' INT TERM
 passed=0 failed=0 skipped=0
 
 say() { printf '%s\n' "$*"; }
@@ -72,9 +76,12 @@ chromium() {
 # One test project; its counts come from its report, so a process that dies without one counts as a failure.
 run_project() {
   local name=$1 report=$results/$1.xml log=$results/$1.log started=$SECONDS p f s e
-  timeout --kill-after=10 900 dotnet "tests/$name/bin/Release/net10.0/$name.dll" --no-ansi --no-progress --ignore-exit-code 8 \
-    --report-xunit --report-xunit-filename "$name.xml" --results-directory "$results" >"$log" 2>&1
+  TMPDIR=$results/tmp timeout --kill-after=10 900 dotnet "tests/$name/bin/Release/net10.0/$name.dll" --no-ansi --no-progress --ignore-exit-code 8 \
+    --report-xunit --report-xunit-filename "$name.xml" --results-directory "$results" >"$log" 2>&1 &
+  running=$!
+  wait "$running"
   local code=$?
+  running=
   count() { grep -o "<assembly [^>]*>" "$report" 2>/dev/null | head -n 1 | grep -o " $1=\"[0-9]*\"" | tr -dc 0-9; }
   p=$(count passed) f=$(count failed) s=$(count skipped) e=$(count errors)
   p=${p:-0} f=$((${f:-0} + ${e:-0})) s=${s:-0}
