@@ -129,7 +129,7 @@ internal sealed class Schedule
                 Crash();
                 break;
             default:
-                peer.SayEphemeral(Pick(_documents), [1, 2, 3]);
+                peer.SayEphemeral(Pick(_documents), [0x82, 1, 2]);
                 break;
         }
     }

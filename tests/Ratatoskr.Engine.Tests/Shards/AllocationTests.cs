@@ -1,0 +1,89 @@
+using Ratatoskr.Engine.Sessions;
+using Ratatoskr.Engine.Tests.Support;
+using Ratatoskr.Protocol.Identifiers;
+
+namespace Ratatoskr.Engine.Tests.Shards;
+
+/// <summary>The steady state of a connection: what comes every second from everybody must not make garbage.</summary>
+public sealed class AllocationTests : IDisposable
+{
+    private const int Warmup = 200;
+    private const int Measured = 1_000;
+    private static readonly DocumentId Doc = TestServer.Document("steady");
+
+    private readonly TestServer _server = new();
+
+    public void Dispose() => _server.Dispose();
+
+    [Fact]
+    public void Acknowledgement_that_needs_no_answer_allocates_nothing()
+    {
+        (IPeerSession session, SilentConnection connection, byte[] frame) = Silent("bob", InStep());
+        int answered = connection.Messages;
+
+        Assert.Equal(0, Allocated(_ => frame, session));
+        Assert.Equal(answered, connection.Messages);
+    }
+
+    [Fact]
+    public void Relayed_ephemeral_allocates_nothing()
+    {
+        TestPeer ann = InStep();
+        (_, SilentConnection listener, _) = Silent("bob", ann);
+        byte[][] frames = new byte[Warmup + Measured][];
+        for (int i = 0; i < frames.Length; i++)
+        {
+            ann.SayEphemeral(Doc, [0x83, 1, 2, 3]);
+            frames[i] = ann.Outbox.Dequeue();
+        }
+
+        ann.Disconnect();
+        (IPeerSession speaker, _, _) = Silent("ann", ann);
+        int before = listener.Messages;
+
+        Assert.Equal(0, Allocated(i => frames[i], speaker));
+        Assert.Equal(before + Warmup + Measured, listener.Messages);
+    }
+
+    private static long Allocated(Func<int, byte[]> frame, IPeerSession session)
+    {
+        for (int i = 0; i < Warmup; i++) Assert.True(Receive(session, frame(i)));
+        long before = GC.GetAllocatedBytesForCurrentThread();
+        bool completed = true;
+        for (int i = Warmup; i < Warmup + Measured; i++) completed &= Receive(session, frame(i));
+        long allocated = GC.GetAllocatedBytesForCurrentThread() - before;
+        Assert.True(completed);
+        return allocated;
+    }
+
+    private static bool Receive(IPeerSession session, byte[] frame)
+    {
+        ValueTask received = session.ReceiveAsync(frame);
+        return received.IsCompletedSuccessfully;
+    }
+
+    private TestPeer InStep()
+    {
+        TestPeer ann = _server.Connect("ann");
+        ann.Open(Doc);
+        ann.Edit(Doc, "first");
+        _server.Settle();
+        return ann;
+    }
+
+    // A connection that keeps nothing, in step with another peer, and the frame in which it says so.
+    private (IPeerSession Session, SilentConnection Connection, byte[] Acknowledgement) Silent(string name, TestPeer like)
+    {
+        SilentConnection connection = new();
+        IPeerSession session = _server.Engine.Accept(connection, new ConnectionInfo { Path = "/" });
+        TestPeer sayer = new(name);
+        sayer.Documents[Doc] = like[Doc];
+        sayer.Join();
+        sayer.SayHeads(Doc);
+        Assert.True(Receive(session, sayer.Outbox.Dequeue()));
+        byte[] acknowledgement = sayer.Outbox.Dequeue();
+        Assert.True(Receive(session, acknowledgement));
+        _server.Scheduler.RunAll();
+        return (session, connection, acknowledgement);
+    }
+}

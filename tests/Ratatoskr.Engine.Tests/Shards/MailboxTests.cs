@@ -1,0 +1,65 @@
+using Ratatoskr.Engine.Limits;
+using Ratatoskr.Engine.Tests.Support;
+using Ratatoskr.Protocol.Identifiers;
+using Ratatoskr.Protocol.WebSockets;
+
+namespace Ratatoskr.Engine.Tests.Shards;
+
+/// <summary>What waits is bounded: senders are held back, and one who sends on is closed.</summary>
+public sealed class MailboxTests
+{
+    private static readonly DocumentId Doc = TestServer.Document("mailbox"), Other = TestServer.Document("other");
+
+    [Fact]
+    public async Task Sender_is_held_back_while_too_much_waits_for_a_document_and_goes_on_when_it_is_loaded()
+    {
+        using HookedServer server = new(new EngineLimits { MailboxBytesMax = 1_000 });
+        TestPeer ann = server.Connect("ann");
+        server.Store.HoldsLoads = true;
+        byte[] change = PeerDocument.Make(new(1), new([1]), new string('x', 600), 1, out _);
+        ann.SayChanges(Doc, change);
+        Task first = ann.Session!.ReceiveAsync(ann.Outbox.Dequeue()).AsTask();
+        Assert.True(first.IsCompleted);
+
+        ann.SayChanges(Doc, change);
+        Task second = ann.Session!.ReceiveAsync(ann.Outbox.Dequeue()).AsTask();
+        Assert.False(second.IsCompleted);
+
+        server.Store.ReleaseHeld();
+        server.Inner.Scheduler.RunAll();
+        await second;
+        server.Settle();
+        Assert.Single(server.Inner.StoredChanges(Doc));
+    }
+
+    [Fact]
+    public void Who_sends_more_than_a_waiting_document_takes_is_closed_with_1013_and_others_are_not()
+    {
+        using HookedServer server = new(new EngineLimits { DocumentWaitingBytesMax = 1_000 });
+        TestPeer ann = server.Connect("ann"), bob = server.Connect("bob");
+        server.Store.HoldsLoads = true;
+        byte[] change = PeerDocument.Make(new(1), new([1]), new string('x', 600), 1, out _);
+        bob.Open(Doc);
+        server.Inner.Carry(bob);
+        ann.SayChanges(Doc, change);
+        ann.SayChanges(Doc, change);
+        server.Inner.Carry(ann);
+
+        Assert.Equal(CloseCode.TryAgainLater, ann.Connection.ClosedWith);
+        Assert.Null(bob.Connection.ClosedWith);
+    }
+
+    [Fact]
+    public void Documents_beyond_the_limit_of_a_connection_are_unavailable()
+    {
+        using TestServer server = new(new EngineLimits { DocumentsPerSessionMax = 1 });
+        TestPeer ann = server.Connect("ann");
+        ann.Open(Doc);
+        ann.Edit(Doc, "x");
+        ann.Open(Other);
+        server.Settle();
+        Assert.True(ann[Other].IsUnavailable);
+        Assert.Equal("too_many_documents", Assert.Single(ann.Errors).ErrorCode);
+        Assert.Single(server.StoredChanges(Doc));
+    }
+}
