@@ -1,5 +1,6 @@
 using Automerge.Changes;
 using Ratatoskr.Engine.Access;
+using Ratatoskr.Engine.Buffers;
 using Ratatoskr.Engine.Limits;
 using Ratatoskr.Engine.Sessions;
 using Ratatoskr.Engine.Tests.Support;
@@ -27,7 +28,9 @@ internal sealed class Schedule
     private readonly Action<string>? _trace;
     private TestServer _server;
     private SimulatedStore _store;
+    private readonly int _heldBefore = SharedBuffer.Held;
     private int _edits;
+    private bool _crashed;
 
     public Schedule(int seed, Action<string>? trace = null)
     {
@@ -50,6 +53,7 @@ internal sealed class Schedule
         for (int i = 0; i < steps; i++) Step();
         ComeToRest();
         CheckEnd();
+        CheckLeaks();
         _server.Dispose();
     }
 
@@ -210,6 +214,7 @@ internal sealed class Schedule
     private void Crash()
     {
         Trace("crash");
+        _crashed = true;
         _disk.Crash();
         _server.Scheduler.IsStopped = true;
         _server.Dispose();
@@ -307,6 +312,14 @@ internal sealed class Schedule
                 if (own.Graph.Count == 0 && stored.Graph.Count == 0 && !own.IsUnavailable) throw new PromiseBrokenException($"{who}: it waits for an answer");
             }
         }
+    }
+
+    // When everybody has gone every buffer has been given back; what a killed process held is nobody's.
+    private void CheckLeaks()
+    {
+        foreach (TestPeer peer in _peers) peer.Disconnect();
+        _server.Scheduler.RunAll();
+        if (!_crashed && SharedBuffer.Held != _heldBefore) throw new PromiseBrokenException($"{SharedBuffer.Held - _heldBefore} buffers were not given back");
     }
 
     private static bool Covers(PeerDocument larger, PeerDocument smaller)

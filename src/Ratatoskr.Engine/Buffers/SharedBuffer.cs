@@ -15,6 +15,7 @@ public sealed class SharedBuffer
     private const int PoolCountMax = 1024;
     private static readonly ConcurrentQueue<SharedBuffer> Pool = new();
     private static int s_pooled;
+    private static int s_held;
 
     private byte[] _array = [];
     private int _references;
@@ -22,6 +23,9 @@ public sealed class SharedBuffer
     private SharedBuffer()
     {
     }
+
+    /// <summary>Buffers that somebody owns, in debug builds: a simulation that has ended must have given all of them back.</summary>
+    internal static int Held => Volatile.Read(ref s_held);
 
     public int Length { get; private set; }
 
@@ -43,6 +47,7 @@ public sealed class SharedBuffer
         buffer._array = rented;
         buffer.Length = length;
         buffer._references = 1;
+        CountHeld(1);
         return buffer;
     }
 
@@ -68,10 +73,14 @@ public sealed class SharedBuffer
         int now = Interlocked.Decrement(ref _references);
         Debug.Assert(now >= 0, "a buffer was released twice");
         if (now != 0) return;
+        CountHeld(-1);
         if (_array.Length > 0) ArrayPool<byte>.Shared.Return(_array);
         _array = [];
         Length = 0;
         if (Interlocked.Increment(ref s_pooled) <= PoolCountMax) Pool.Enqueue(this);
         else Interlocked.Decrement(ref s_pooled);
     }
+
+    [Conditional("DEBUG")]
+    private static void CountHeld(int change) => Interlocked.Add(ref s_held, change);
 }
