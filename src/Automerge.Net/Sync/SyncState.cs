@@ -72,7 +72,7 @@ public sealed class SyncState
         {
             if (value == ReadOnly) return;
             Set(Marks.ReadOnly, value);
-            NeedsReset = !value;
+            NeedsReset = !value && HasTheirHeads;       // nothing to offer again for one that has not spoken
             MustAnswer = true;
             LastNeed = 0;
         }

@@ -268,6 +268,7 @@ internal sealed class DocumentActor(DocumentId id, Shard shard)
             if (!MayRead(link, effects)) continue;
             if (wasDenied)
             {
+                if (Content is not null && HasUncommitted) Hold(link);
                 link.AskAgain();                                  // what it said meanwhile was not listened to
                 link.Wants = true;
                 link.WantsUntil = now.AfterMs(shard.Limits.ProviderTimeoutMs);
@@ -571,6 +572,7 @@ internal sealed class DocumentActor(DocumentId id, Shard shard)
         ChangeGraph graph = Content!.Graph;
         bool changed = !graph.Heads.SequenceEqual(headsBefore);
         HoldIfPerhapsAuthor(link);
+        link.Heard = true;
         link.ClaimsUnknown = !SyncSession.Receive(graph, link.State, message, headsBefore, ignoreChanges).WeHaveTheirHeads;
         if (!shard.RechargeLink(link)) effects.Close(link.Session, CloseCode.TryAgainLater, "the states of all peers take too much memory");
         link.Provides = graph.Count == 0 && message.Heads.Length > 0;

@@ -71,6 +71,12 @@ internal sealed class FanOut(Shard shard)
             return;
         }
 
+        if (!link.Heard && !link.MustAsk)
+        {
+            link.Dirty = false;                                           // marked when its first message is taken
+            return;
+        }
+
         if (content.Graph.Count > 0) link.Wants = false;
         else if (link.Wants)
         {

@@ -37,8 +37,8 @@ internal sealed class PeerLink(PeerSession session, DocumentActor document)
     /// <summary>May not be answered before what was taken up to this turn is on disk: it wrote, or may be the author of what another has written.</summary>
     public bool AwaitsCommit { get; set; }
 
-    /// <summary>Said last that it has changes we lack: some of those that others bring may be its own.</summary>
-    public bool ClaimsUnknown { get; set; }
+    /// <summary>Said last that it has changes we lack, or has not been heard: some of those that others bring may be its own.</summary>
+    public bool ClaimsUnknown { get; set; } = true;
 
     /// <summary>Sent changes that went to the queue at some time.</summary>
     public bool HasQueued { get; set; }
@@ -73,6 +73,11 @@ internal sealed class PeerLink(PeerSession session, DocumentActor document)
     /// <summary>What the shard was charged for the link.</summary>
     public long ChargedBytes { get; set; }
 
+    /// <summary>
+    /// A sync message of it was taken, or it was asked to speak. Before that nothing is said to it: its first message, which may wait, says what it has.
+    /// </summary>
+    public bool Heard { get; set; }
+
     /// <summary>What it said was not heard, or was lost: it must be spoken to, even about a document without content.</summary>
     public bool MustAsk { get; private set; }
 
@@ -90,6 +95,7 @@ internal sealed class PeerLink(PeerSession session, DocumentActor document)
     public void Spoken()
     {
         MustAsk = false;
+        Heard = true;
         Dirty = false;
     }
 }
