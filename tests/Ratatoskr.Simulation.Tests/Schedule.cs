@@ -24,6 +24,7 @@ internal sealed class Schedule
     private readonly DocumentId[] _documents;
     private readonly List<TestPeer> _peers = [];
     private readonly HashSet<TestPeer> _readers = [];
+    private readonly Dictionary<(TestPeer Peer, DocumentId Document), Permission> _permissions = [];
     private readonly List<IPeerSession> _abandoned = [];
     private readonly Action<string>? _trace;
     private TestServer _server;
@@ -70,7 +71,7 @@ internal sealed class Schedule
         if (reader) _readers.Add(peer);
         foreach (DocumentId id in _documents)
         {
-            if (reader) _server.Access.Set(peer.Name, id, Permission.Read);
+            Allow(peer, id, Usual(peer));
             if (_random.Next(3) > 0) peer.Open(id);
             if (!reader && peer.Documents.ContainsKey(id) && _random.Next(4) == 0) Edit(peer, id, _random.Next(1, 4));
         }
@@ -129,8 +130,11 @@ internal sealed class Schedule
             case < 98:
                 _server.Time.Advance(_random.Next(1, 3_000));
                 break;
-            case < 99:
+            case < 99 when _random.Next(2) == 0:
                 Crash();
+                break;
+            case < 99:
+                Allow(peer, Pick(_documents), Pick([Permission.None, Permission.Read, Usual(peer), Usual(peer)]));
                 break;
             default:
                 peer.SayEphemeral(Pick(_documents), [0x82, 1, 2]);
@@ -182,6 +186,19 @@ internal sealed class Schedule
         peer.Connection.OnSend = message => _audit.Heard(peer.Name, message);
     }
 
+    private Permission Usual(TestPeer peer) => _readers.Contains(peer) ? Permission.Read : Permission.Read | Permission.Write;
+
+    // Grants and revocations bind connections that are open.
+    private void Allow(TestPeer peer, DocumentId id, Permission permission)
+    {
+        bool changes = _permissions.TryGetValue((peer, id), out Permission before) && before != permission;
+        _permissions[(peer, id)] = permission;
+        _server.Access.Set(peer.Name, id, permission);
+        if (!changes) return;
+        Trace($"{peer.Name} may {permission} {id.ToString()[..4]}");
+        _server.ChangeAccess(id);
+    }
+
     private void Lose(TestPeer peer, bool documents)
     {
         Trace($"{peer.Name} loses {(documents ? "everything" : "its sync states")}");
@@ -223,11 +240,7 @@ internal sealed class Schedule
         (_server, _store) = Start();
         foreach (TestPeer peer in _peers)
         {
-            foreach (DocumentId id in _documents)
-            {
-                if (_readers.Contains(peer)) _server.Access.Set(peer.Name, id, Permission.Read);
-            }
-
+            foreach (DocumentId id in _documents) Allow(peer, id, _permissions[(peer, id)]);
             if (peer.IsConnected) peer.Abandon();
         }
     }
@@ -249,6 +262,7 @@ internal sealed class Schedule
         Trace("the faults end");
         _store.IsUnreliable = false;
         EndAbandoned();
+        foreach ((TestPeer Peer, DocumentId Document) key in _permissions.Keys.ToArray()) Allow(key.Peer, key.Document, Usual(key.Peer));
         foreach (TestPeer peer in _peers)
         {
             if (!peer.IsConnected) Join(peer);

@@ -129,6 +129,18 @@ internal sealed class TestServer : IDisposable
     public async Task ChangeAccessAsync(DocumentId document) =>
         await InForceAsync(await Control.AppendAsync(new ControlChange(ControlSubject.Access, document, ""), CancellationToken.None));
 
+    /// <summary>The same without giving the thread away: everything that waits runs first, so that the order is always the same.</summary>
+    public void ChangeAccess(DocumentId document)
+    {
+        Scheduler.RunAll();
+        Task inForce = ChangeAccessOffThreadAsync(document);
+        SpinWait.SpinUntil(() =>
+        {
+            Scheduler.RunAll();
+            return inForce.IsCompleted;
+        });
+    }
+
     public async Task InForceAsync(ControlNumber number)
     {
         Task inForce = Control.InForceAsync(number, CancellationToken.None).AsTask();
@@ -148,6 +160,12 @@ internal sealed class TestServer : IDisposable
     /// <summary>The stored appends since the snapshot.</summary>
     public IReadOnlyList<byte[]> Stored(DocumentId id) =>
         [.. Store.LoadAsync(id, CancellationToken.None).AsTask().GetAwaiter().GetResult().Tail.Select(t => t.Chunks.ToArray())];
+
+    private async Task ChangeAccessOffThreadAsync(DocumentId document)
+    {
+        ControlNumber number = await Control.AppendAsync(new ControlChange(ControlSubject.Access, document, ""), CancellationToken.None);
+        await Control.InForceAsync(number, CancellationToken.None);
+    }
 
     public void Dispose()
     {
