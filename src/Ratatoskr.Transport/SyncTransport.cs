@@ -150,12 +150,13 @@ public sealed partial class SyncTransport : IAsyncDisposable
     }
 
     /// <summary>Accounts for bytes of unfinished messages; a negative number gives back.</summary>
-    /// <exception cref="ProtocolException">1013: all of them together hold too much. The bytes are accounted for all the same.</exception>
+    /// <exception cref="ProtocolException">1013: all of them together hold too much. These bytes are not accounted for then, so that nobody else suffers.</exception>
     internal void AddInbound(long bytes)
     {
         long total = Interlocked.Add(ref _inboundBytes, bytes);
-        if (bytes > 0 && total > Options.InboundBytesMax)
-            throw new ProtocolException(CloseCode.TryAgainLater, "too many large messages are arriving at once");
+        if (bytes <= 0 || total <= Options.InboundBytesMax) return;
+        Interlocked.Add(ref _inboundBytes, -bytes);
+        throw new ProtocolException(CloseCode.TryAgainLater, "too many large messages are arriving at once");
     }
 
     private static TimeSpan SweepPeriod(TransportOptions options)

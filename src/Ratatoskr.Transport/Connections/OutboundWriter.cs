@@ -125,7 +125,7 @@ internal sealed class OutboundWriter(PipeWriter output, TransportOptions options
             slice = TakeSlice();
         }
 
-        _ = WriteAsync(slice);
+        Write(slice);
     }
 
     /// <summary>Drops what is queued and takes nothing more.</summary>
@@ -145,35 +145,67 @@ internal sealed class OutboundWriter(PipeWriter output, TransportOptions options
         }
     }
 
-    // Never throws. Completes synchronously, without allocating, when the socket takes everything at once.
-    private async Task WriteAsync(int slice)
+    // The common case: the socket takes everything at once, nothing is allocated, nobody waits.
+    private void Write(int slice)
     {
         try
         {
             while (slice > 0)
             {
                 ValueTask<FlushResult> flush = output.FlushAsync();
-                bool waits = !flush.IsCompleted;
-                FlushResult result = await flush.ConfigureAwait(false);
-                if (result.IsCompleted || result.IsCanceled) break;
-                if (waits) Interlocked.Increment(ref _stirs);
-                metrics.SentBytes(slice);
-
-                slice = Next(slice, out bool drained);
-                while (drained)
+                if (!flush.IsCompletedSuccessfully)
                 {
-                    owner.OnDrained();                       // what it sends leaves in this same turn
-                    slice = Next(0, out drained);
+                    _ = WriteAsItDrainsAsync(flush, slice);
+                    return;
                 }
+
+                slice = Settle(flush.Result, slice);
             }
         }
         catch (Exception)
         {
-            // Whatever the pipe says (reset, aborted, TLS stream disposed), the peer is gone; the read side reports why.
-            slice = -1;
+            Break();        // whatever the pipe says (reset, TLS stream disposed), the peer is gone; the read side reports why
+        }
+    }
+
+    private async Task WriteAsItDrainsAsync(ValueTask<FlushResult> flush, int slice)
+    {
+        try
+        {
+            while (true)
+            {
+                bool waits = !flush.IsCompleted;
+                FlushResult result = await flush.ConfigureAwait(false);
+                if (waits) Interlocked.Increment(ref _stirs);
+                slice = Settle(result, slice);
+                if (slice == 0) return;
+                flush = output.FlushAsync();
+            }
+        }
+        catch (Exception)
+        {
+            Break();        // as above
+        }
+    }
+
+    // After a flush: tells the owner what there is to tell and takes the next slice; 0 when the turn is over.
+    private int Settle(FlushResult result, int flushed)
+    {
+        if (result.IsCompleted || result.IsCanceled)
+        {
+            Break();
+            return 0;
         }
 
-        if (slice != 0) Break();
+        metrics.SentBytes(flushed);
+        int slice = Next(flushed, out bool drained);
+        while (drained)
+        {
+            owner.OnDrained();                      // what it sends leaves in this same turn
+            slice = Next(0, out drained);
+        }
+
+        return slice;
     }
 
     // The slice before is through: settles the account and takes the next one. 0 has ended the turn, unless the queue has drained.

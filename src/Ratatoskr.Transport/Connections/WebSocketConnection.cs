@@ -326,8 +326,8 @@ internal sealed partial class WebSocketConnection : Swept, IPeerConnection, IOut
         long held = bufferedBytes < AccountedBytesMin ? 0 : bufferedBytes;
         long more = held - _inboundAccounted;
         if (more == 0) return;
-        _inboundAccounted = held;
         _transport.AddInbound(more);
+        _inboundAccounted = held;
     }
 
     // RFC 6455 §5.5.3: only the latest ping need be answered. A peer that pings and does not read gets no queue of pongs.
@@ -374,7 +374,15 @@ internal sealed partial class WebSocketConnection : Swept, IPeerConnection, IOut
     private void TellDrained()
     {
         IPeerSession? session = Volatile.Read(ref _session);
-        if (session is not null && Interlocked.Exchange(ref _drainedUntold, 0) != 0) session.Drained();
+        if (session is null || Interlocked.Exchange(ref _drainedUntold, 0) == 0) return;
+        try
+        {
+            session.Drained();
+        }
+        catch (Exception e)
+        {
+            CloseFor(e);
+        }
     }
 
     private void TellDisconnected()

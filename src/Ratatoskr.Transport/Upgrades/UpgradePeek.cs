@@ -117,11 +117,7 @@ internal sealed class UpgradePeek(SyncTransport transport, ConnectionDelegate ne
         // Flushed by itself: the client speaks first, so there is nothing to send along.
         PipeWriter output = context.Transport.Output;
         output.Advance(UpgradeResponse.Write(output.GetSpan(UpgradeResponse.LengthMax), request.Key));
-        try
-        {
-            await output.FlushAsync().ConfigureAwait(false);
-        }
-        catch (Exception e) when (e is IOException or OperationCanceledException)
+        if (!await TryFlushAsync(output).ConfigureAwait(false))
         {
             transport.Leave();
             return;
@@ -133,12 +129,24 @@ internal sealed class UpgradePeek(SyncTransport transport, ConnectionDelegate ne
         transport.AbortIfNotClosedInTime(context);
     }
 
+    private static async ValueTask<bool> TryFlushAsync(PipeWriter output)
+    {
+        try
+        {
+            return !(await output.FlushAsync().ConfigureAwait(false)).IsCompleted;
+        }
+        catch (Exception e) when (e is IOException or OperationCanceledException)
+        {
+            return false;       // the peer is gone
+        }
+    }
+
     private async Task RefuseAsync(ConnectionContext context, int status, string reason)
     {
         transport.Metrics.Refused(status);
         PipeWriter output = context.Transport.Output;
         output.Advance(UpgradeResponse.WriteRefusal(output.GetSpan(UpgradeResponse.LengthMax), status, reason));
-        await output.FlushAsync().ConfigureAwait(false);
+        await TryFlushAsync(output).ConfigureAwait(false);
         transport.AbortIfNotClosedInTime(context);
     }
 

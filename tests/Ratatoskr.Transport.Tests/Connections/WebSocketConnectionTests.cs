@@ -304,7 +304,8 @@ public sealed class WebSocketConnectionTests
 
         await session.WhenDisconnected;
         Assert.Equal(0, session.Connection.QueuedBytes);
-        body.Release();         // Debug builds assert in Release and Retain when the count is wrong
+        body.Release();
+        Assert.Equal(0, body.Length);       // ours was the last reference
     }
 
     [Fact]
@@ -398,7 +399,7 @@ public sealed class WebSocketConnectionTests
     [Fact]
     public async Task Unfinished_messages_of_all_peers_together_are_bounded()
     {
-        await using TestServer server = await TestServer.StartAsync(new TransportOptions { InboundBytesMax = 1_500_000 });
+        await using TestServer server = await TestServer.StartAsync(new TransportOptions { InboundBytesMax = 1_700_000 });
         (RawClient one, _) = await server.UpgradeRawAsync();
         (RawClient two, _) = await server.UpgradeRawAsync();
         using RawClient closingOne = one;

@@ -16,11 +16,13 @@ internal sealed record ServerFrame(Opcode Opcode, byte[] Payload)
 /// <summary>A peer that writes every byte itself, so that it can also write wrong ones.</summary>
 internal sealed class RawClient(TcpClient tcp) : IDisposable
 {
+    // Not a promise of speed: what never comes shall fail its test instead of hanging the run.
+    private readonly CancellationTokenSource _patience = new(TimeSpan.FromSeconds(60));
     private readonly Stream _stream = tcp.GetStream();
 
     public TcpClient Tcp => tcp;
 
-    private static CancellationToken Cancel => TestContext.Current.CancellationToken;
+    private CancellationToken Cancel => _patience.Token;
 
     public static string UpgradeRequest(string target, string extra = "") =>
         $"GET {target} HTTP/1.1\r\nHost: localhost\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"
@@ -101,5 +103,9 @@ internal sealed class RawClient(TcpClient tcp) : IDisposable
         }
     }
 
-    public void Dispose() => tcp.Dispose();
+    public void Dispose()
+    {
+        tcp.Dispose();
+        _patience.Dispose();
+    }
 }
