@@ -378,7 +378,9 @@ public sealed class WebSocketConnectionTests
         await entered.Task;
 
         time.Advance(TimeSpan.FromMinutes(5));
-        Assert.Equal(0, session.DisconnectedCount);
+
+        Assert.Equal(0, server.Count("ratatoskr.connections.dead"));
+        Assert.True(session.Connection.IsWritable);
         busy.SetResult();
     }
 
