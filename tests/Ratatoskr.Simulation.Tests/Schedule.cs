@@ -17,10 +17,15 @@ internal sealed class Schedule
 {
     private const int QuietRoundsMax = 400;
 
+    // A shard's share: more than the links of all peers take (18 × 1.4 KB), less than a document with a dozen large changes.
+    private const int TightBudgetBytes = 30_000;
+
     private readonly Random _random;
     private readonly InMemoryChunkStore _disk = new(manualCommit: true);
     private readonly Audit _audit;
-    private readonly EngineLimits _limits;
+    private readonly EngineLimits _limits = new();
+    private readonly int _shards;
+    private readonly bool _isTight;
     private readonly DocumentId[] _documents;
     private readonly List<TestPeer> _peers = [];
     private readonly HashSet<TestPeer> _readers = [];
@@ -39,7 +44,9 @@ internal sealed class Schedule
         _trace = trace;
         _audit = new Audit(_disk);
         _documents = [.. Enumerable.Range(0, _random.Next(1, 4)).Select(i => TestServer.Document($"{i} is a document"))];
-        _limits = _random.Next(3) == 0 ? new EngineLimits { MemoryBudgetBytes = 2 * ((1_500 * _random.Next(1, 4)) + 40_000) } : new EngineLimits();
+        _shards = _random.Next(1, 3);
+        _isTight = _random.Next(3) == 0;
+        if (_isTight) _limits = _limits with { MemoryBudgetBytes = _shards * TightBudgetBytes };
         if (_random.Next(4) == 0) _limits = _limits with { InlineChangesBytesMax = 0 };
         (_server, _store) = Start();
         int peers = _random.Next(2, 7);
@@ -90,6 +97,7 @@ internal sealed class Schedule
     private void Step()
     {
         TestPeer peer = Pick(_peers);
+        _server.Time.Advance(_random.Next(0, 20));
         switch (_random.Next(100))
         {
             case < 22:
@@ -137,7 +145,9 @@ internal sealed class Schedule
                 Allow(peer, Pick(_documents), Pick([Permission.None, Permission.Read, Usual(peer), Usual(peer)]));
                 break;
             default:
-                peer.SayEphemeral(Pick(_documents), [0x82, 1, 2]);
+                DocumentId id = Pick(_documents);
+                if (peer.Documents.TryGetValue(id, out PeerDocument? document) && document.Graph.Count == 0) peer.SayUnavailable(id);
+                else peer.SayEphemeral(id, [0x82, 1, 2]);
                 break;
         }
     }
@@ -147,7 +157,7 @@ internal sealed class Schedule
         for (int i = 0; i < count; i++)
         {
             // A peer that may only read keeps its own edits to itself: they are nobody else's business.
-            int size = _random.Next(20) == 0 ? 3_000 : 10;
+            int size = _random.Next(_isTight ? 3 : 20) == 0 ? 3_000 : 10;
             byte[] change = peer.Edit(id, $"{_edits++}".PadRight(size, 'x'), operations: _random.Next(10) == 0 ? 0 : 1);
             _audit.Made(peer.Name, id, change);
         }
@@ -254,7 +264,7 @@ internal sealed class Schedule
             Trace($"append of {batch.Chunks.Length} bytes to {batch.Id.ToString()[..4]}: {verdict}");
             return verdict;
         };
-        return (new TestServer(_limits, shards: _random.Next(1, 3), store: store, kept: _disk), store);
+        return (new TestServer(_limits, shards: _shards, store: store, kept: _disk), store);
     }
 
     private void ComeToRest()
