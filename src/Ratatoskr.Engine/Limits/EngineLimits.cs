@@ -45,6 +45,9 @@ public sealed record EngineLimits
     /// <summary>Bytes of changes waiting for their dependencies, per document.</summary>
     public long QueueBytesMax { get; init; } = 16L << 20;
 
+    /// <summary>Longest text of a document id; 27 or 28 bytes are usual, and the store keeps lengths in one byte.</summary>
+    public int DocumentIdBytesMax { get; init; } = byte.MaxValue;
+
     /// <summary>Documents one session may have open; beyond it the next is answered as unavailable.</summary>
     public int DocumentsPerSessionMax { get; init; } = 100_000;
 

@@ -283,7 +283,7 @@ internal sealed class Shard
     {
         if (!_documentsByText.TryGetValue(idText, out DocumentActor? document))
         {
-            if (!DocumentId.TryParse(idText, out DocumentId id))
+            if (idText.Length > Limits.DocumentIdBytesMax || !DocumentId.TryParse(idText, out DocumentId id))
             {
                 Metrics.BadDocumentId();
                 session.LogOnce("a document id that is not base58check");
