@@ -38,8 +38,11 @@ public sealed record FasterStoreOptions
     /// <summary>Free space below which appends are refused. FASTER does not survive a full disk, so it must never meet one.</summary>
     public long ReserveBytes { get; init; } = 256 << 20;
 
-    /// <summary>Dead bytes the table may hold before any are reclaimed, however few are alive.</summary>
-    public long ReclaimBytesMin { get; init; } = 32 << 20;
+    /// <summary>
+    /// Dead bytes the table may hold before any are reclaimed, however few are alive. By default none ever are: FASTER's scan can read beyond the end of a page, and it
+    /// removes files before the checkpoint that no longer needs them counts. Disk space is the cheaper loss until both are mended.
+    /// </summary>
+    public long ReclaimBytesMin { get; init; } = long.MaxValue;
 
     /// <summary>Bytes journaled before a commit, so that one group does not make the next wait long.</summary>
     public int GroupBytesMax { get; init; } = 4 << 20;
