@@ -17,8 +17,8 @@ internal sealed class Schedule
 {
     private const int QuietRoundsMax = 400;
 
-    // A shard's share: more than the links of all peers take (18 × 1.4 KB), less than a document with a dozen large changes.
-    private const int TightBudgetBytes = 30_000;
+    // A shard's share: more than the links of three peers take (9 × 1.4 KB), less than two documents with some large changes.
+    private const int TightBudgetBytes = 15_000;
 
     private readonly Random _random;
     private readonly InMemoryChunkStore _disk = new(manualCommit: true);
@@ -49,11 +49,13 @@ internal sealed class Schedule
         if (_isTight) _limits = _limits with { MemoryBudgetBytes = _shards * TightBudgetBytes };
         if (_random.Next(4) == 0) _limits = _limits with { InlineChangesBytesMax = 0 };
         (_server, _store) = Start();
-        int peers = _random.Next(2, 7);
+        int peers = _random.Next(2, _isTight ? 4 : 7);
         for (int i = 0; i < peers; i++) AddPeer(i);
     }
 
     public int Confirmations => _audit.Confirmations;
+
+    public int Reloads => _store.Reloads;
 
     public void Run()
     {

@@ -11,11 +11,15 @@ namespace Ratatoskr.Simulation.Tests;
 internal sealed class SimulatedStore(InMemoryChunkStore disk, Random random) : IChunkStore
 {
     private readonly List<TaskCompletionSource> _reads = [];
+    private readonly HashSet<DocumentId> _loaded = new(DocumentId.Comparer.Instance);
 
     /// <summary>Whether calls may fail or be late.</summary>
     public bool IsUnreliable { get; set; } = true;
 
     public int WaitingReads => _reads.Count;
+
+    /// <summary>Loads of one document beyond the first: it had left memory, or was given up.</summary>
+    public int Reloads { get; private set; }
 
     public StoreCursor Now => disk.Now;
 
@@ -39,6 +43,8 @@ internal sealed class SimulatedStore(InMemoryChunkStore disk, Random random) : I
 
     public async ValueTask<StoredDocument> LoadAsync(DocumentId id, CancellationToken stop)
     {
+        if (!_loaded.Add(id)) Reloads++;
+
         // What is read is the truth of the moment in which the answer is made.
         if (IsUnreliable && random.Next(2) == 0) await LateAsync();
         if (IsUnreliable && random.Next(25) == 0) throw new IOException("a simulated read error");

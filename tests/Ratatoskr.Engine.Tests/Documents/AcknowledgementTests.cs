@@ -171,6 +171,7 @@ public sealed class AcknowledgementTests : IDisposable
         _server.Settle();
         _server.Commit();
         _server.Settle();
+        _bob.Disconnect();                                     // or he gives it back
         int calls = 0;
         _server.Store.OnAppend = _ => ++calls == 1 ? AppendVerdict.Fence : AppendVerdict.Store;
         _ann.Edit(Doc, "mine");
