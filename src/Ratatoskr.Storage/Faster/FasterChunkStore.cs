@@ -24,7 +24,6 @@ public sealed class FasterChunkStore : IChunkStore, IAsyncDisposable
     private readonly ReaderThreads _readers;
     private readonly DeltaReader _deltas;
     private readonly Thread _thread;
-    private readonly int _headsMax;
     private readonly AppendOperationPool _appends = new();
     private readonly TaskCompletionSource _stopped = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private int _closing;
@@ -32,8 +31,8 @@ public sealed class FasterChunkStore : IChunkStore, IAsyncDisposable
     private FasterChunkStore(FasterStoreOptions options, DataFolder folder, StoreWriter writer)
     {
         (_options, _folder, _writer, _thread) = (options, folder, writer, Thread.CurrentThread);
-        // A quarter of a page for a part, an eighth for heads: every entry and record fits a page. 4 MiB / 8 / 32 = 16,384 heads.
-        _headsMax = options.PageBytes / 8 / ChangeHash.Size;
+        // A quarter of a page for a part, half of it for heads: every entry and record fits a page.
+        HeadsMax = options.PageBytes / 2 / ChangeHash.Size;
         _readers = new ReaderThreads(writer.Documents, options);
         _deltas = new DeltaReader(writer, _readers);
     }
@@ -43,6 +42,9 @@ public sealed class FasterChunkStore : IChunkStore, IAsyncDisposable
 
     /// <summary>Journal entries that had to be read at the opening; 0 after a clean stop.</summary>
     public long ReplayedEntries => _writer.Replayed;
+
+    /// <summary>Heads a document may have; an append or compaction with more is a caller's error.</summary>
+    public int HeadsMax { get; }
 
     public StoreCursor Now => new((ulong)_writer.Visible);
 
@@ -154,7 +156,9 @@ public sealed class FasterChunkStore : IChunkStore, IAsyncDisposable
         try
         {
             long start = Stopwatch.GetTimestamp();
-            folder = DataFolder.Open(options.Folder);
+            folder = DataFolder.Open(options.Folder, options.Geometry);
+            options = options.For(folder.Geometry);
+            options.Validate();
             StoreWriter writer = new(options, folder);
             store = new FasterChunkStore(options, folder, writer);
             options.Logger.StoreOpened(folder.Root, writer.Replayed, (long)Stopwatch.GetElapsedTime(start).TotalMilliseconds);
@@ -206,7 +210,7 @@ public sealed class FasterChunkStore : IChunkStore, IAsyncDisposable
 
     private void CheckHeads(ReadOnlyMemory<ChangeHash> heads)
     {
-        if (heads.Length > _headsMax) throw new ArgumentException($"{heads.Length} heads; the store keeps {_headsMax} at most", nameof(heads));
+        if (heads.Length > HeadsMax) throw new ArgumentException($"{heads.Length} heads; the store keeps {HeadsMax} at most", nameof(heads));
     }
 
     private static class Closing

@@ -7,7 +7,8 @@ namespace Ratatoskr.Storage.Faster;
 /// <summary>How a <see cref="FasterChunkStore"/> is opened. Sizes in bytes, powers of two where said; the defaults suit a server of a few hundred MiB.</summary>
 /// <remarks>
 /// Memory: <see cref="TableMemoryBytes"/> + <see cref="JournalMemoryBytes"/> (both filled page by page, never beyond)
-/// + 64 bytes × <see cref="IndexBuckets"/> + about 300 bytes × <see cref="CachedManifests"/>. With the defaults 64 + 8 + 4 + 5 MiB at most.
+/// + 64 bytes × <see cref="IndexBuckets"/> + about 300 bytes × <see cref="CachedManifests"/>. With the defaults 64 + 4 + 4 + 5 MiB at most, about 20 when idle from the start.
+/// <see cref="Geometry"/>, what a folder was made with, outlives changes of these settings.
 /// </remarks>
 public sealed record FasterStoreOptions
 {
@@ -17,11 +18,14 @@ public sealed record FasterStoreOptions
     /// <summary>Memory of the document table's log; older pages are read from disk. Power of two, at least four pages.</summary>
     public long TableMemoryBytes { get; init; } = 64 << 20;
 
-    /// <summary>Page of the table and of the journal, power of two. A quarter of it is the largest part a body is cut into: 1 MiB.</summary>
-    public int PageBytes { get; init; } = 4 << 20;
+    /// <summary>
+    /// Page of the table and of the journal, power of two. A quarter of it is the largest part that bodies are cut into, 256 KiB; half of it the most that heads may take,
+    /// 16,384 of 32 bytes. FASTER keeps two pages of each log in memory from the start.
+    /// </summary>
+    public int PageBytes { get; init; } = 1 << 20;
 
     /// <summary>Memory of the journal. Power of two, at least two pages.</summary>
-    public long JournalMemoryBytes { get; init; } = 8 << 20;
+    public long JournalMemoryBytes { get; init; } = 4 << 20;
 
     /// <summary>Hash buckets of the table, power of two: 64 bytes and seven keys each before they overflow. 2^16 × 64 B = 4 MiB for 458,000 keys.</summary>
     public int IndexBuckets { get; init; } = 1 << 16;
@@ -38,11 +42,8 @@ public sealed record FasterStoreOptions
     /// <summary>Free space below which appends are refused. FASTER does not survive a full disk, so it must never meet one.</summary>
     public long ReserveBytes { get; init; } = 256 << 20;
 
-    /// <summary>
-    /// Dead bytes the table may hold before any are reclaimed, however few are alive. By default none ever are: FASTER's scan can read beyond the end of a page, and it
-    /// removes files before the checkpoint that no longer needs them counts. Disk space is the cheaper loss until both are mended.
-    /// </summary>
-    public long ReclaimBytesMin { get; init; } = long.MaxValue;
+    /// <summary>Dead bytes the table may hold before any are reclaimed, however few are alive. <see cref="long.MaxValue"/>: none ever are.</summary>
+    public long ReclaimBytesMin { get; init; } = 32 << 20;
 
     /// <summary>Bytes journaled before a commit, so that one group does not make the next wait long.</summary>
     public int GroupBytesMax { get; init; } = 4 << 20;
@@ -68,6 +69,19 @@ public sealed record FasterStoreOptions
     /// <summary>The journal's device, given its path; replaced by tests.</summary>
     internal Func<string, IDevice>? JournalDevice { get; init; }
 
+    internal Geometry Geometry => new(PageBytes, TableSegmentBytes, JournalSegmentBytes, IndexBuckets);
+
+    /// <summary>These settings for a folder that was made with others; memory grows to the least that its pages need.</summary>
+    internal FasterStoreOptions For(Geometry geometry) => this with
+    {
+        PageBytes = geometry.PageBytes,
+        TableSegmentBytes = geometry.TableSegmentBytes,
+        JournalSegmentBytes = geometry.JournalSegmentBytes,
+        IndexBuckets = geometry.IndexBuckets,
+        TableMemoryBytes = Math.Max(TableMemoryBytes, 4L * geometry.PageBytes),
+        JournalMemoryBytes = Math.Max(JournalMemoryBytes, 2L * geometry.PageBytes),
+    };
+
     internal void Validate()
     {
         ArgumentException.ThrowIfNullOrEmpty(Folder);
@@ -89,3 +103,6 @@ public sealed record FasterStoreOptions
         if (value < min || !System.Numerics.BitOperations.IsPow2(value)) throw new ArgumentOutOfRangeException(name, value, $"must be a power of two, at least {min}");
     }
 }
+
+/// <summary>Sizes that FASTER's files are built by: they cannot change after a folder was made.</summary>
+internal readonly record struct Geometry(int PageBytes, long TableSegmentBytes, long JournalSegmentBytes, int IndexBuckets);

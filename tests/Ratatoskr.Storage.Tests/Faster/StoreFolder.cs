@@ -8,9 +8,11 @@ internal sealed class StoreFolder : IDisposable
     public string Path { get; } = Directory.CreateTempSubdirectory("ratatoskr-").FullName;
 
     /// <summary>Small pages, so that little data already has many, and no reserve: the test machine's disk is its own affair.</summary>
-    public FasterStoreOptions Options => new()
+    public FasterStoreOptions Options => OptionsFor(Path);
+
+    public static FasterStoreOptions OptionsFor(string path) => new()
     {
-        Folder = Path,
+        Folder = path,
         PageBytes = 256 << 10,
         TableMemoryBytes = 4 << 20,
         JournalMemoryBytes = 1 << 20,
@@ -28,8 +30,22 @@ internal sealed class StoreFolder : IDisposable
         return image;
     }
 
-    public long Size(string part) =>
-        Directory.EnumerateFiles(System.IO.Path.Combine(Path, "documents", part), "*", SearchOption.AllDirectories).Sum(file => new FileInfo(file).Length);
+    /// <summary>Bytes of a part's files; those that are being removed count or do not.</summary>
+    public long Size(string part)
+    {
+        DirectoryInfo folder = new(System.IO.Path.Combine(Path, "documents", part));
+        return folder.EnumerateFiles("*", SearchOption.AllDirectories).Sum(file =>
+        {
+            try
+            {
+                return file.Length;
+            }
+            catch (FileNotFoundException)
+            {
+                return 0;
+            }
+        });
+    }
 
     public void Dispose() => Directory.Delete(Path, recursive: true);
 

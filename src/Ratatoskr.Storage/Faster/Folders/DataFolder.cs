@@ -8,7 +8,7 @@ namespace Ratatoskr.Storage.Faster.Folders;
 /// The data folder: held by one process at a time, of a format this version knows, with the names and secrets that never change.
 /// <code>
 /// lock                 held with flock while the store is open
-/// format               "ratatoskr 1", storage id, hash key: written once
+/// format               "ratatoskr 2", storage id, hash key, geometry: one line each, written once
 /// documents/
 ///   incarnation        a number that grows with every opening of the journal
 ///   checkpoint         which checkpoint counts (CheckpointRecord)
@@ -20,18 +20,20 @@ namespace Ratatoskr.Storage.Faster.Folders;
 /// <remarks>Owned by the store; the lock falls when it is disposed, or with the process.</remarks>
 internal sealed class DataFolder : IDisposable
 {
-    public const int FormatVersion = 1;
+    public const int FormatVersion = 2;
     private const string Magic = "ratatoskr ";
+    private const int HashKeySize = 16;
 
     private readonly FileStream _lock;
     private readonly string _incarnationFile;
 
-    private DataFolder(string path, FileStream held, string storageId, byte[] hashKey)
+    private DataFolder(string path, FileStream held, string storageId, byte[] hashKey, Geometry geometry)
     {
         Root = path;
         _lock = held;
         StorageId = storageId;
         HashKey = hashKey;
+        Geometry = geometry;
         string documents = Path.Combine(path, "documents");
         Journal = Path.Combine(documents, "journal");
         Table = Path.Combine(documents, "table");
@@ -52,6 +54,9 @@ internal sealed class DataFolder : IDisposable
     /// <summary>16 secret bytes that keep clients from choosing ids which share a bucket.</summary>
     public byte[] HashKey { get; }
 
+    /// <summary>What the folder was made with.</summary>
+    public Geometry Geometry { get; }
+
     public string Journal { get; }
 
     public string Table { get; }
@@ -60,8 +65,9 @@ internal sealed class DataFolder : IDisposable
 
     public string CheckpointFile { get; }
 
+    /// <param name="geometry">For a folder that is made now.</param>
     /// <exception cref="StoreFolderException">Held by another process, or of another format.</exception>
-    public static DataFolder Open(string folder)
+    public static DataFolder Open(string folder, Geometry geometry)
     {
         string path = Path.GetFullPath(folder);
         FileStream held;
@@ -77,8 +83,8 @@ internal sealed class DataFolder : IDisposable
 
         try
         {
-            (string storageId, byte[] hashKey) = ReadOrCreateFormat(path);
-            return new DataFolder(path, held, storageId, hashKey);
+            (string storageId, byte[] hashKey, Geometry made) = ReadOrCreateFormat(path, geometry);
+            return new DataFolder(path, held, storageId, hashKey, made);
         }
         catch
         {
@@ -115,17 +121,18 @@ internal sealed class DataFolder : IDisposable
         }
     }
 
-    private static (string StorageId, byte[] HashKey) ReadOrCreateFormat(string path)
+    private static (string StorageId, byte[] HashKey, Geometry Geometry) ReadOrCreateFormat(string path, Geometry geometry)
     {
         string file = Path.Combine(path, "format");
         if (!File.Exists(file))
         {
             if (Directory.Exists(Path.Combine(path, "documents"))) throw new StoreFolderException($"the data folder {path} has documents but no format file; it is not opened");
             string storageId = Guid.NewGuid().ToString("D");
-            byte[] hashKey = RandomNumberGenerator.GetBytes(16);
-            string text = $"{Magic}{FormatVersion}\n{storageId}\n{Convert.ToHexStringLower(hashKey)}\n";
-            DurableFiles.Replace(file, Encoding.ASCII.GetBytes(text));
-            return (storageId, hashKey);
+            byte[] hashKey = RandomNumberGenerator.GetBytes(HashKeySize);
+            string sizes = string.Create(
+                CultureInfo.InvariantCulture, $"{geometry.PageBytes} {geometry.TableSegmentBytes} {geometry.JournalSegmentBytes} {geometry.IndexBuckets}");
+            DurableFiles.Replace(file, Encoding.ASCII.GetBytes($"{Magic}{FormatVersion}\n{storageId}\n{Convert.ToHexStringLower(hashKey)}\n{sizes}\n"));
+            return (storageId, hashKey, geometry);
         }
 
         string[] lines = File.ReadAllText(file).Split('\n');
@@ -135,7 +142,27 @@ internal sealed class DataFolder : IDisposable
             throw new StoreFolderException($"the data folder {path} has format version '{lines[0][Magic.Length..]}'; this program knows version {FormatVersion}");
         }
 
-        if (lines.Length < 3 || !Guid.TryParseExact(lines[1], "D", out _) || lines[2].Length != 32) throw new StoreFolderException($"the file {file} is damaged");
-        return (lines[1], Convert.FromHexString(lines[2]));
+        if (lines.Length >= 4 && Guid.TryParseExact(lines[1], "D", out _) && lines[2].Length == 2 * HashKeySize && TryReadSizes(lines[3], out Geometry made))
+        {
+            return (lines[1], Convert.FromHexString(lines[2]), made);
+        }
+
+        throw new StoreFolderException($"the file {file} is damaged");
+    }
+
+    private static bool TryReadSizes(string line, out Geometry geometry)
+    {
+        geometry = default;
+        string[] sizes = line.Split(' ');
+        if (sizes.Length != 4 || !int.TryParse(sizes[0], NumberStyles.None, CultureInfo.InvariantCulture, out int page)
+            || !long.TryParse(sizes[1], NumberStyles.None, CultureInfo.InvariantCulture, out long table)
+            || !long.TryParse(sizes[2], NumberStyles.None, CultureInfo.InvariantCulture, out long journal)
+            || !int.TryParse(sizes[3], NumberStyles.None, CultureInfo.InvariantCulture, out int index))
+        {
+            return false;
+        }
+
+        geometry = new Geometry(page, table, journal, index);
+        return true;
     }
 }

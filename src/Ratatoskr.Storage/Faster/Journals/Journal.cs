@@ -111,7 +111,7 @@ internal sealed class Journal : IDisposable
         _segmentSynced = segment;
     }
 
-    /// <summary>Frees what lies before an address that a checkpoint covers. Durable, and the files gone, at the return.</summary>
+    /// <summary>Frees what lies before an address that a checkpoint covers. Durable at the return; the files go as soon as no scan is in them.</summary>
     public void TruncateUntil(long address)
     {
         if (address <= _log.BeginAddress) return;
@@ -133,8 +133,9 @@ internal sealed class Journal : IDisposable
             {
                 if (!iterator.GetNext(out bytes, out length, out address, out next)) yield break;
             }
-            catch (FasterException e)
+            catch (Exception e)
             {
+                // FASTER's own, or whatever it stumbles into when its commit records are not what they were.
                 throw new StoreDamagedException($"the journal in {_folder.Journal} is damaged after address {iterator.NextAddress}: {e.Message}", e);
             }
 

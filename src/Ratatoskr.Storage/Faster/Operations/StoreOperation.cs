@@ -88,6 +88,8 @@ internal sealed class CompactOperation : TaskOperation<bool>
     public CompactOperation(DocumentId id, SnapshotVersion read, SnapshotBody body, TailRange folded, Fence fence) =>
         (Id, Fence, Read, Body, Folded) = (id, fence, read, body, folded);
 
+    public override long Bytes => Body.Chunk.Length + Body.Index.Length + 256;
+
     public SnapshotVersion Read { get; }
 
     public SnapshotBody Body { get; }

@@ -9,16 +9,16 @@ namespace Ratatoskr.Storage.Faster.Tables;
 /// <remarks>The writer thread changes it; each thread reads through a <see cref="TableSession"/> of its own.</remarks>
 internal sealed class DocumentTable : IDisposable
 {
-    private readonly ManagedLocalStorageDevice _device;
-    private readonly DeviceLogCommitCheckpointManager _checkpoints;
+    private readonly TableDevice _device;
+    private readonly CheckpointFiles _checkpoints;
     private readonly DataFolder _folder;
     private readonly FasterKV<SpanByte, SpanByte> _table;
 
     private DocumentTable(DataFolder folder, FasterStoreOptions options)
     {
         _folder = folder;
-        _device = new ManagedLocalStorageDevice(Path.Combine(folder.Table, "table"));
-        _checkpoints = new DeviceLogCommitCheckpointManager(new LocalStorageNamedDeviceFactory(), new DefaultCheckpointNamingScheme(folder.Checkpoints), removeOutdated: false);
+        _device = new TableDevice(Path.Combine(folder.Table, "table"));
+        _checkpoints = new CheckpointFiles(folder.Checkpoints);
         _table = new FasterKV<SpanByte, SpanByte>(new FasterKVSettings<SpanByte, SpanByte>
         {
             LogDevice = _device,
@@ -53,6 +53,7 @@ internal sealed class DocumentTable : IDisposable
         try
         {
             table._table.Recover(token, token);
+            table._device.RemoveBefore(table.BeginAddress, options.TableSegmentBytes);
             return table;
         }
         catch (Exception e)
@@ -83,20 +84,17 @@ internal sealed class DocumentTable : IDisposable
     /// <summary>Removes every checkpoint but one.</summary>
     public void RemoveCheckpointsExcept(Guid? token)
     {
-        foreach (string kind in Directory.EnumerateDirectories(_folder.Checkpoints))
+        foreach (Guid other in _checkpoints.GetLogCheckpointTokens())
         {
-            foreach (string folder in Directory.EnumerateDirectories(kind))
-            {
-                if (token is null || Path.GetFileName(folder) != token.Value.ToString()) Directory.Delete(folder, recursive: true);
-            }
+            if (other != token) _checkpoints.Purge(other);
         }
     }
 
     /// <summary>Records before the address are no more; their files stay until <see cref="FreeSpace"/>.</summary>
     public void ShiftBegin(long address) => _table.Log.ShiftBeginAddress(address);
 
-    /// <summary>Removes the files before the beginning. Only when a durable checkpoint begins there too.</summary>
-    public void FreeSpace() => _table.Log.Truncate();
+    /// <summary>Removes the files before the beginning of the checkpoint that was completed last. Only when it counts.</summary>
+    public void FreeSpace() => _device.RemoveUnneeded();
 
     public IFasterScanIterator<SpanByte, SpanByte> Scan(long from, long until) => _table.Log.Scan(from, until, ScanBufferingMode.SinglePageBuffering);
 

@@ -5,7 +5,7 @@ using Ratatoskr.Engine.Storage;
 namespace Ratatoskr.Storage.Faster.Tables;
 
 /// <summary>
-/// What the store knows of a document, as kept in its manifest record (little-endian; a CRC of key and value precedes it):
+/// What the store knows of a document, as kept in its manifest record (little-endian; RecordValue around it):
 /// <code>
 ///  0        1     4           8         16        24     32       40       48      56      64      72            76
 /// +--------+-----+-----------+---------+---------+------+--------+--------+-------+-------+-------+-------------+-----------+
@@ -21,8 +21,8 @@ internal sealed class Manifest
 {
     public const int FixedSize = 76;
 
-    // Key and value lengths, the record header of 8 bytes, the CRC and rounding: what a record costs beside its payload and the id.
-    private const int RecordOverhead = 8 + 4 + RecordKey.HeaderSize + 4 + 4 + 4;
+    // What a record costs beside its payload and the id: FASTER's header and two lengths, our headers, about half the padding.
+    private const int RecordOverhead = 8 + 4 + RecordKey.HeaderSize + 4 + RecordValue.HeaderSize + (RecordValue.RecordAlignment / 2);
 
     private byte[] _heads = [];
     private int _headsSize;

@@ -1,4 +1,3 @@
-using System.Buffers.Binary;
 using FASTER.core;
 
 namespace Ratatoskr.Storage.Faster.Tables;
@@ -20,7 +19,7 @@ internal sealed class TableFunctions : SpanByteFunctions<SpanByte, RecordTarget,
 }
 
 /// <summary>
-/// Where a read puts what it found. A value is a CRC32C of key and payload, then the payload.
+/// Where a read puts what it found.
 /// </summary>
 /// <remarks>Owned by one session; reusable.</remarks>
 internal sealed class RecordTarget
@@ -54,9 +53,8 @@ internal sealed class RecordTarget
     {
         Found = true;
         Address = address;
-        Damaged = !IsIntact(key, value);
+        Damaged = !RecordValue.TryOpen(key, value, out ReadOnlySpan<byte> payload);
         if (Damaged) return;
-        ReadOnlySpan<byte> payload = value[sizeof(uint)..];
         if (!Into.IsEmpty)
         {
             Damaged = payload.Length != Into.Length;
@@ -68,9 +66,6 @@ internal sealed class RecordTarget
         payload.CopyTo(_owned);
         _length = payload.Length;
     }
-
-    public static bool IsIntact(ReadOnlySpan<byte> key, ReadOnlySpan<byte> value) =>
-        value.Length >= sizeof(uint) && BinaryPrimitives.ReadUInt32LittleEndian(value) == Crc32C.Compute(key, value[sizeof(uint)..]);
 }
 
 /// <summary>Compares keys byte by byte and hashes them with the store's key.</summary>

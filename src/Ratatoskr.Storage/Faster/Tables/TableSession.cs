@@ -1,4 +1,4 @@
-using System.Buffers.Binary;
+using System.Diagnostics;
 using System.Runtime.CompilerServices;
 using FASTER.core;
 using Ratatoskr.Protocol.Identifiers;
@@ -48,18 +48,16 @@ internal sealed unsafe class TableSession : IDisposable
     /// <summary>The place to put a payload of this length for an upsert; valid until the next call.</summary>
     public Span<byte> Payload(int length)
     {
-        if (_value.Length < length + sizeof(uint)) _value = GC.AllocateUninitializedArray<byte>(length + sizeof(uint), pinned: true);
-        return _value.AsSpan(sizeof(uint), length);
+        if (_value.Length < length + RecordValue.OverheadMax) _value = GC.AllocateUninitializedArray<byte>(length + RecordValue.OverheadMax, pinned: true);
+        return _value.AsSpan(RecordValue.HeaderSize, length);
     }
 
     /// <summary>Writes what was put into <see cref="Payload"/>.</summary>
     public void Upsert(RecordKind kind, DocumentId id, ulong number, int part, int length)
     {
         SpanByte key = Key(kind, id, number, part);
-        BinaryPrimitives.WriteUInt32LittleEndian(_value, Crc32C.Compute(key.AsReadOnlySpan(), _value.AsSpan(sizeof(uint), length)));
-        SpanByte value = SpanByte.FromPointer((byte*)Unsafe.AsPointer(ref _value[0]), sizeof(uint) + length);
-        Status status = _session.Upsert(ref key, ref value);
-        if (status.IsPending) _session.CompletePending(wait: true);
+        int size = RecordValue.Seal(_value, key.AsReadOnlySpan(), length);
+        Upsert(ref key, SpanByte.FromPointer((byte*)Unsafe.AsPointer(ref _value[0]), size));
     }
 
     public void Upsert(RecordKind kind, DocumentId id, ulong number, int part, ReadOnlySpan<byte> payload)
@@ -78,14 +76,20 @@ internal sealed unsafe class TableSession : IDisposable
     public void Copy(ReadOnlySpan<byte> key, ReadOnlySpan<byte> value)
     {
         key.CopyTo(_key);
-        value.CopyTo(Payload(value.Length));
+        Payload(value.Length);
+        value.CopyTo(_value);
         SpanByte keyBytes = SpanByte.FromPointer((byte*)Unsafe.AsPointer(ref _key[0]), key.Length);
-        SpanByte valueBytes = SpanByte.FromPointer((byte*)Unsafe.AsPointer(ref _value[sizeof(uint)]), value.Length);
-        Status status = _session.Upsert(ref keyBytes, ref valueBytes);
-        if (status.IsPending) _session.CompletePending(wait: true);
+        Upsert(ref keyBytes, SpanByte.FromPointer((byte*)Unsafe.AsPointer(ref _value[0]), value.Length));
     }
 
     public void Dispose() => _session.Dispose();
+
+    private void Upsert(ref SpanByte key, SpanByte value)
+    {
+        Status status = _session.Upsert(ref key, ref value);
+        if (status.IsPending) _session.CompletePending(wait: true);
+        Debug.Assert(_table.TailAddress % RecordValue.RecordAlignment == 0, "a record of a size that a scan cannot pass");
+    }
 
     private SpanByte Key(RecordKind kind, DocumentId id, ulong number, int part)
     {

@@ -41,10 +41,17 @@ internal sealed class Checkpointer
         if (done is not null) _waiting.Add(done);
     }
 
-    /// <summary>Between two groups: ends what is done, begins what is due.</summary>
-    public void Advance(Journal journal, long liveBytes)
+    public bool IsRunning => _running is not null;
+
+    /// <summary>Between two groups: ends what is done.</summary>
+    public void Complete(Journal journal)
     {
-        if (_running is not null && _work.IsCompleted) Complete(journal);
+        if (_running is not null && _work.IsCompleted) End(journal);
+    }
+
+    /// <summary>Between two groups.</summary>
+    public void BeginIfDue(Journal journal, long liveBytes)
+    {
         if (_running is null && (_demanded || journal.TailAddress >= _dueJournal || _table.TailAddress >= _dueTable)) Begin(journal, liveBytes);
     }
 
@@ -67,7 +74,7 @@ internal sealed class Checkpointer
     {
         if (_running is null) return;
         ((IAsyncResult)_work).AsyncWaitHandle.WaitOne();
-        Complete(journal);
+        End(journal);
     }
 
     private void Begin(Journal journal, long liveBytes)
@@ -79,21 +86,19 @@ internal sealed class Checkpointer
         _served.AddRange(_waiting);
         _waiting.Clear();
         IsUpToDate(journal);
-        _work = Task.Run(async () =>
-        {
-            try
-            {
-                await checkpoint.Done;
-                record.Write(_folder.CheckpointFile);
-            }
-            finally
-            {
-                _queue.TryAdd(new WriterCall(static () => { }));   // wakes the writer
-            }
-        });
+        _work = FinishAsync(checkpoint.Done, record);
+        // Wakes the writer, which looks whether the work has ended: so only after it has.
+        _ = _work.ContinueWith(
+            _ => _queue.TryAdd(new WriterCall(static () => { })), CancellationToken.None, TaskContinuationOptions.ExecuteSynchronously, TaskScheduler.Default);
     }
 
-    private void Complete(Journal journal)
+    private async Task FinishAsync(Task data, CheckpointRecord record)
+    {
+        await data.ConfigureAwait(false);
+        record.Write(_folder.CheckpointFile);
+    }
+
+    private void End(Journal journal)
     {
         CheckpointRecord record = _running!;
         _running = null;

@@ -19,14 +19,20 @@ internal sealed class SpaceReclaimer(FasterStoreOptions options, DocumentTable d
     private long _until;
     private long _copied;
     private long _notBefore;
+    private bool _copiedAll;
 
-    public bool IsActive => _scan is not null;
+    /// <summary>There is something to do without waiting for anything.</summary>
+    public bool IsActive => _scan is not null && !_copiedAll;
 
-    /// <summary>Goes on with a pass, or begins one if it is worth it. true: a pass has ended, and a checkpoint will free its files.</summary>
-    public bool Step(ulong bodyInProgress)
+    /// <summary>Goes on with a pass, or begins one if it is worth it. true: a pass has ended, and the next checkpoint will free its files.</summary>
+    /// <param name="checkpointRuns">
+    /// A checkpoint that is under way may be without the copies. Then the beginning must not move yet: the checkpoint would begin behind records that it only has there.
+    /// </param>
+    public bool Step(ulong bodyInProgress, bool checkpointRuns)
     {
         if (_scan is null && !TryBegin()) return false;
-        if (!Slice(bodyInProgress)) return false;
+        _copiedAll = _copiedAll || Slice(bodyInProgress);
+        if (!_copiedAll || checkpointRuns) return false;
 
         _scan!.Dispose();
         _scan = null;
@@ -43,11 +49,13 @@ internal sealed class SpaceReclaimer(FasterStoreOptions options, DocumentTable d
         long size = documents.TailAddress - documents.BeginAddress;
         long dead = size - table.LiveBytes;
         if (dead < options.ReclaimBytesMin || dead < table.LiveBytes || documents.TailAddress < _notBefore) return false;
-        // Only what cannot change in place; a quarter of the table at a time, a file at least.
+        // Only what cannot change in place; a quarter of the table at a time, a file at least. It must end where a record ends: at a page's end one does.
         long begin = documents.BeginAddress;
-        _until = Math.Min(documents.ReadOnlyAddress, begin + Math.Max(options.TableSegmentBytes, size / 4));
+        long end = begin + Math.Max(options.TableSegmentBytes, size / 4);
+        _until = Math.Min(documents.ReadOnlyAddress, (end + options.PageBytes - 1) & -options.PageBytes);
         if (_until - begin < Math.Min(options.ReclaimBytesMin, options.TableSegmentBytes)) return false;
         _copied = 0;
+        _copiedAll = false;
         _scan = documents.Scan(begin, _until);
         return true;
     }

@@ -140,8 +140,9 @@ internal sealed class StoreWriter : IDisposable
         Volatile.Write(ref _visible, _journal.TailAddress);
         Answer();
 
-        if (_reclaimer.Step(_compactions.BodyInProgress)) _checkpointer.Demand();
-        _checkpointer.Advance(_journal, _table.LiveBytes);
+        _checkpointer.Complete(_journal);
+        if (_reclaimer.Step(_compactions.BodyInProgress, _checkpointer.IsRunning)) _checkpointer.Demand();
+        _checkpointer.BeginIfDue(_journal, _table.LiveBytes);
     }
 
     private void Prefetch()

@@ -1,0 +1,15 @@
+using Ratatoskr.Storage.Tests;
+using Ratatoskr.Storage.Tests.Faster;
+using Xunit.MicrosoftTestingPlatform;
+using Xunit.Runner.InProc.SystemConsole;
+
+if (Environment.GetEnvironmentVariable(CrashChild.Variable) is { Length: > 0 } folder)
+{
+    await CrashChild.RunAsync(folder);
+    return 1;
+}
+
+// What xunit would have generated.
+return args.Any(arg => arg is "-automated" or "@@")
+    ? await ConsoleRunner.Run(args)
+    : await TestPlatformTestFramework.RunAsync(args, SelfRegisteredExtensions.AddSelfRegisteredExtensions);
