@@ -26,6 +26,9 @@ public enum ChangeFault
 
     /// <summary>An operation that no document could hold.</summary>
     Shape,
+
+    /// <summary>An operation that does not fit the document: what it names is not there, or not of the kind needed.</summary>
+    Reference,
 }
 
 /// <summary>What <see cref="ChangeVerifier"/> found.</summary>

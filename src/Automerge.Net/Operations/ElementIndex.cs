@@ -1,0 +1,160 @@
+namespace Automerge.Operations;
+
+/// <summary>
+/// In which leaf an element is, by its id: per actor the counters at which the leaf changes. Ids between belong to the leaf named last, or are no elements at all,
+/// which the leaf knows. So the index grows with the places an actor wrote at, not with what was written.
+/// </summary>
+/// <remarks>One owner, one thread.</remarks>
+internal sealed class ElementIndex
+{
+    private readonly List<ActorElements> _actors = [];
+
+    public long MemoryBytes { get; private set; } = 100;
+
+    /// <summary>The leaf that has the element if any has.</summary>
+    public SequenceLeaf? Find(LocalId id) => id.Actor < _actors.Count ? _actors[id.Actor].Find(id.Counter) : null;
+
+    /// <summary>Says that <paramref name="count"/> consecutive elements are in a leaf.</summary>
+    public void Assign(LocalId first, int count, SequenceLeaf leaf)
+    {
+        while (_actors.Count <= first.Actor)
+        {
+            _actors.Add(new ActorElements());
+            MemoryBytes += 100;
+        }
+
+        MemoryBytes += _actors[first.Actor].Assign(first.Counter, first.Counter + (uint)(count - 1), leaf);
+    }
+
+    /// <summary>An ordered map in blocks, so that an entry in the middle moves a block at most.</summary>
+    private sealed class ActorElements
+    {
+        private const int EntriesMax = 128;
+
+        private readonly List<Block> _blocks = [];
+        private uint _greatest;
+
+        public SequenceLeaf? Find(uint counter)
+        {
+            int block = BlockOf(counter);
+            return block < 0 ? null : _blocks[block].Find(counter);
+        }
+
+        // Returns bytes of memory more than before.
+        public long Assign(uint first, uint last, SequenceLeaf leaf)
+        {
+            // What comes after the last one stays where it was: an entry must say so, if there is anything.
+            SequenceLeaf? after = last < _greatest ? Find(last + 1) : null;
+            SequenceLeaf? before = first == 0 ? null : Find(first - 1);
+            long blocks = _blocks.Count;
+            RemoveBetween(first, last);
+            if (before != leaf) Set(first, leaf);
+            if (after is not null && after != leaf) Set(last + 1, after);
+            _greatest = Math.Max(_greatest, last);
+            return (_blocks.Count - blocks) * ((16L * EntriesMax) + 80);
+        }
+
+        private int BlockOf(uint counter)
+        {
+            int low = 0, high = _blocks.Count - 1;
+            while (low <= high)
+            {
+                int middle = (low + high) >>> 1;
+                if (_blocks[middle].Starts[0] <= counter) low = middle + 1;
+                else high = middle - 1;
+            }
+
+            return high;
+        }
+
+        private void Set(uint counter, SequenceLeaf leaf)
+        {
+            int at = Math.Max(0, BlockOf(counter));
+            if (_blocks.Count == 0) _blocks.Add(new Block());
+            Block block = _blocks[at];
+            int place = block.PlaceOf(counter);
+            if (place < block.Count && block.Starts[place] == counter)
+            {
+                block.Leaves[place] = leaf;
+                return;
+            }
+
+            if (block.Count == EntriesMax)
+            {
+                Block right = block.Split(place == EntriesMax ? EntriesMax - 1 : EntriesMax / 2);
+                _blocks.Insert(at + 1, right);
+                if (place > block.Count)
+                {
+                    place -= block.Count;
+                    block = right;
+                }
+            }
+
+            block.Insert(place, counter, leaf);
+        }
+
+        private void RemoveBetween(uint first, uint last)
+        {
+            for (int at = Math.Max(0, BlockOf(first)); at < _blocks.Count;)
+            {
+                Block block = _blocks[at];
+                int from = block.PlaceOf(first), to = from;
+                while (to < block.Count && block.Starts[to] <= last) to++;
+                bool further = to == block.Count;
+                if (to > from) block.Remove(from, to - from);
+                if (block.Count == 0) _blocks.RemoveAt(at);
+                else at++;
+                if (!further) return;
+            }
+        }
+
+        private sealed class Block
+        {
+            public readonly uint[] Starts = new uint[EntriesMax];
+            public readonly SequenceLeaf[] Leaves = new SequenceLeaf[EntriesMax];
+            public int Count;
+
+            public SequenceLeaf? Find(uint counter)
+            {
+                int place = PlaceOf(counter);
+                if (place < Count && Starts[place] == counter) return Leaves[place];
+                return place == 0 ? null : Leaves[place - 1];
+            }
+
+            // The first entry that is not before the counter.
+            public int PlaceOf(uint counter)
+            {
+                if (Count > 0 && counter > Starts[Count - 1]) return Count;
+                int place = Starts.AsSpan(0, Count).BinarySearch(counter);
+                return place < 0 ? ~place : place;
+            }
+
+            public void Insert(int place, uint counter, SequenceLeaf leaf)
+            {
+                Starts.AsSpan(place, Count - place).CopyTo(Starts.AsSpan(place + 1));
+                Leaves.AsSpan(place, Count - place).CopyTo(Leaves.AsSpan(place + 1));
+                Starts[place] = counter;
+                Leaves[place] = leaf;
+                Count++;
+            }
+
+            public void Remove(int place, int count)
+            {
+                Starts.AsSpan(place + count, Count - place - count).CopyTo(Starts.AsSpan(place));
+                Leaves.AsSpan(place + count, Count - place - count).CopyTo(Leaves.AsSpan(place));
+                Leaves.AsSpan(Count - count, count).Clear();
+                Count -= count;
+            }
+
+            public Block Split(int place)
+            {
+                Block right = new() { Count = Count - place };
+                Starts.AsSpan(place, right.Count).CopyTo(right.Starts);
+                Leaves.AsSpan(place, right.Count).CopyTo(right.Leaves);
+                Leaves.AsSpan(place, right.Count).Clear();
+                Count = place;
+                return right;
+            }
+        }
+    }
+}

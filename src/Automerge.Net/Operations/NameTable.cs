@@ -1,0 +1,66 @@
+using System.Text;
+
+namespace Automerge.Operations;
+
+/// <summary>Map keys and mark names of an op set, each once: documents repeat them in every object.</summary>
+/// <remarks>One owner, one thread.</remarks>
+internal sealed class NameTable
+{
+    private readonly List<(byte[] Utf8, string? Text)> _names = [];
+    private readonly Dictionary<byte[], int> _numbers = new(ByBytes.Instance);
+
+    public int Count => _names.Count;
+
+    public long MemoryBytes { get; private set; } = 200;
+
+    /// <summary>The number of a name, or -1.</summary>
+    public int Find(ReadOnlySpan<byte> utf8) => _numbers.GetAlternateLookup<ReadOnlySpan<byte>>().TryGetValue(utf8, out int number) ? number : -1;
+
+    /// <summary>The number of a name, which is remembered if it is new.</summary>
+    public int Intern(ReadOnlySpan<byte> utf8)
+    {
+        int number = Find(utf8);
+        if (number >= 0) return number;
+        byte[] bytes = utf8.ToArray();
+        number = _names.Count;
+        _names.Add((bytes, null));
+        _numbers.Add(bytes, number);
+        MemoryBytes += 100 + bytes.Length;
+        return number;
+    }
+
+    public ReadOnlySpan<byte> Utf8(int number) => _names[number].Utf8;
+
+    public string Text(int number)
+    {
+        (byte[] utf8, string? text) = _names[number];
+        if (text is not null) return text;
+        text = Encoding.UTF8.GetString(utf8);
+        _names[number] = (utf8, text);
+        return text;
+    }
+
+    /// <summary>Byte order, which is that of map keys.</summary>
+    public int Compare(int left, int right) => left == right ? 0 : Utf8(left).SequenceCompareTo(Utf8(right));
+
+    private sealed class ByBytes : IEqualityComparer<byte[]>, IAlternateEqualityComparer<ReadOnlySpan<byte>, byte[]>
+    {
+        public static readonly ByBytes Instance = new();
+
+        public bool Equals(byte[]? x, byte[]? y) => x.AsSpan().SequenceEqual(y);
+
+        public int GetHashCode(byte[] obj) => GetHashCode(obj.AsSpan());
+
+        public byte[] Create(ReadOnlySpan<byte> alternate) => alternate.ToArray();
+
+        public bool Equals(ReadOnlySpan<byte> alternate, byte[] other) => alternate.SequenceEqual(other);
+
+        // Seeded per process by the framework, so keys cannot be ground to collide.
+        public int GetHashCode(ReadOnlySpan<byte> alternate)
+        {
+            HashCode hash = default;
+            hash.AddBytes(alternate);
+            return hash.ToHashCode();
+        }
+    }
+}

@@ -1,0 +1,206 @@
+using System.Runtime.InteropServices;
+using Automerge.Changes;
+using Automerge.Columns;
+
+namespace Automerge.Operations;
+
+public sealed partial class OpSet
+{
+    private readonly List<LocalId> _predecessors = [];
+    private readonly List<AppliedOp> _applied = [];
+
+    private ChangeVerdict TryApply(ref ChangeOpReader op, CausalPast past, int author)
+    {
+        _applied.Clear();
+        while (op.TryNext())
+        {
+            string? fault = ApplyOne(ref op, past, author);
+            if (fault is null) continue;
+            TakeBack();
+            return new ChangeVerdict(ChangeFault.Reference, $"operation {op.Id.Counter}: {fault}");
+        }
+
+        return ChangeVerdict.Ok;
+    }
+
+    private string? ApplyOne(ref ChangeOpReader op, CausalPast past, int author)
+    {
+        if (!IsKnown(op.Object, past, author) || Find(op.Object) is not { } target) return "its object does not exist, or not for its author";
+        _predecessors.Clear();
+        for (int i = 0; i < op.PredecessorCount; i++)
+        {
+            LocalId predecessor = op.NextPredecessor();
+            if (!IsKnown(predecessor, past, author)) return "a predecessor is not in its author's past";
+            _predecessors.Add(predecessor);
+        }
+
+        if (op.HasMapKey) return target is MapObject map ? ApplyToMap(ref op, map) : "a map key in a list or text";
+        if (target is not SequenceObject sequence) return "a list element in a map";
+        ElementPlace place = default;
+        if (!op.Element.IsNone && !(IsKnown(op.Element, past, author) && sequence.TryFind(op.Element, out place))) return "its element does not exist in the object, or not for its author";
+        return op.Insert ? ApplyInsert(ref op, sequence, place) : ApplyToElement(ref op, sequence, place);
+    }
+
+    // The author's own operations are all in his past: each of his changes follows the one before.
+    private static bool IsKnown(LocalId id, CausalPast past, int author) => id.IsNone || id.Actor == author || past.Covers(id);
+
+    private string? ApplyToMap(ref ChangeOpReader op, MapObject map)
+    {
+        int name = Names.Find(op.MapKey);
+        Register? register = name < 0 ? null : map.Find(name);
+        if (_predecessors.Count > 0 && (register is null || !Hold(register))) return "a predecessor is not a value of its key";
+        if (register is null)
+        {
+            name = Names.Intern(op.MapKey);
+            register = map.FindOrAdd(name);
+            _memory.Bytes += RegisterBytes;
+        }
+
+        Put(ref op, register);
+        if (op.Action is OpAction.MakeMap or OpAction.MakeList or OpAction.MakeText or OpAction.MakeTable) AddObject(op.Id, op.Action, map, name, default);
+        _applied.Add(new AppliedOp(op.Id, op.Action, map, default, name));
+        return null;
+    }
+
+    private string? ApplyInsert(ref ChangeOpReader op, SequenceObject sequence, ElementPlace after)
+    {
+        ElementRun run = new() { Id = op.Id, Reference = op.Element, Count = 1 };
+        if (op.Action == OpAction.Set && FitsRun(op.Metadata, op.Value, sequence.IsText))
+        {
+            run.Metadata = op.Metadata;
+            run.Bytes = op.Value.Length;
+            run.Surrogates = sequence.IsText && op.Value.Length == 4 ? 1 : 0;
+            sequence.Insert(op.Element.IsNone ? null : after, run, op.Value);
+            RowCount++;
+        }
+        else
+        {
+            run.Register = new Register();
+            _memory.Bytes += RegisterBytes;
+            Put(ref op, run.Register);
+            sequence.Insert(op.Element.IsNone ? null : after, run, default);
+            if (op.Action is OpAction.MakeMap or OpAction.MakeList or OpAction.MakeText or OpAction.MakeTable) AddObject(op.Id, op.Action, sequence, -1, op.Id);
+        }
+
+        _applied.Add(new AppliedOp(op.Id, op.Action, sequence, op.Id, -1));
+        return op.Action == OpAction.Mark && !op.HasMarkName && !EndsMark(sequence, op.Id) ? "a mark ends that does not begin before it" : null;
+    }
+
+    private string? ApplyToElement(ref ChangeOpReader op, SequenceObject sequence, ElementPlace place)
+    {
+        ref ElementRun run = ref place.InRun;
+        foreach (LocalId predecessor in CollectionsMarshal.AsSpan(_predecessors))
+        {
+            if (run.Register is null ? predecessor != op.Element : !Holds(run.Register, predecessor)) return "a predecessor is not a value of its element";
+        }
+
+        _applied.Add(new AppliedOp(op.Id, op.Action, sequence, op.Element, -1));
+        if (op.Action == OpAction.Delete && run.Register is null && run.Deleted.IsNone)
+        {
+            sequence.Delete(place, op.Id);
+            RowCount++;
+            return null;
+        }
+
+        if (run.Register is null) _memory.Bytes += RegisterBytes + RowBytes;
+        Register register = sequence.RegisterOf(ref place);
+        SequenceSum before = sequence.SumOf(place.InRun);
+        Put(ref op, register);
+        sequence.Changed(place, before);
+        if (op.Action is OpAction.MakeMap or OpAction.MakeList or OpAction.MakeText or OpAction.MakeTable) AddObject(op.Id, op.Action, sequence, -1, op.Element);
+        return null;
+    }
+
+    // The operation becomes a successor of its predecessors and, unless it is a delete, a row.
+    private void Put(ref ChangeOpReader op, Register register)
+    {
+        StoredValue value = new(op.Metadata, op.Value);
+        long? increment = op.Action == OpAction.Increment ? value.Integer : null;
+        foreach (LocalId predecessor in CollectionsMarshal.AsSpan(_predecessors)) register.AddSuccessor(register.Find(predecessor, Actors), op.Id, increment, Actors);
+        RowCount += _predecessors.Count;
+        _memory.Bytes += 16 * _predecessors.Count;
+        if (op.Action == OpAction.Delete) return;
+        int markName = op.HasMarkName ? Names.Intern(op.MarkName) + 1 : 0;
+        register.Add(new RegisterOp { Id = op.Id, Action = op.Action, Insert = op.Insert, Expand = op.Expand, Value = value, MarkName = markName }, Actors);
+        RowCount++;
+        _memory.Bytes += RowBytes + value.HeapBytes;
+    }
+
+    private bool Hold(Register register)
+    {
+        foreach (LocalId predecessor in CollectionsMarshal.AsSpan(_predecessors))
+        {
+            if (!Holds(register, predecessor)) return false;
+        }
+
+        return true;
+    }
+
+    private bool Holds(Register register, LocalId predecessor)
+    {
+        int at = register.Find(predecessor, Actors);
+        return at >= 0 && register.Ops[at].HoldsValue;
+    }
+
+    // 3.5.0 refuses a whole document for a mark that ends before it begins.
+    private static bool EndsMark(SequenceObject sequence, LocalId end)
+    {
+        LocalId begin = end.Plus(-1);
+        if (!sequence.TryFind(begin, out ElementPlace first) || first.InRun.Register is not { } register) return false;
+        if (register.Ops[0].Action != OpAction.Mark || register.Ops[0].MarkName == 0) return false;
+        sequence.TryFind(end, out ElementPlace last);
+        return sequence.SumBefore(first).Elements < sequence.SumBefore(last).Elements;
+    }
+
+    /// <summary>Whether a value can be an element of a run: small and, in a text, one character.</summary>
+    private static bool FitsRun(uint metadata, ReadOnlySpan<byte> value, bool isText)
+    {
+        if (!isText) return value.Length <= ElementRun.ValueBytesMax;
+        return (metadata & 15) == ScalarCode.String && value.Length > 0 && ElementRun.Utf8Length(value[0]) == value.Length;
+    }
+
+    /// <summary>Takes the operations of <see cref="_applied"/> back, the last one first.</summary>
+    private void TakeBack()
+    {
+        for (int i = _applied.Count - 1; i >= 0; i--)
+        {
+            AppliedOp op = _applied[i];
+            if (_objects.Remove(op.Id)) _lastObject = Root;
+            if (op.Target is MapObject map) TakeBackFromMap(map, op);
+            else TakeBackFromSequence((SequenceObject)op.Target, op);
+        }
+
+        _applied.Clear();
+    }
+
+    private void TakeBackFromMap(MapObject map, in AppliedOp op)
+    {
+        Register register = map.Find(op.Name)!;
+        RowCount -= register.Remove(op.Id, Actors);
+        if (register.Count == 0) map.Remove(op.Name);
+    }
+
+    private void TakeBackFromSequence(SequenceObject sequence, in AppliedOp op)
+    {
+        if (!sequence.TryFind(op.Element, out ElementPlace place)) return;
+        if (op.Element == op.Id)
+        {
+            sequence.Remove(place);
+            RowCount--;
+        }
+        else if (place.InRun.Register is { } register)
+        {
+            SequenceSum before = sequence.SumOf(place.InRun);
+            RowCount -= register.Remove(op.Id, Actors);
+            sequence.Changed(place, before);
+        }
+        else
+        {
+            sequence.Undelete(place);
+            RowCount--;
+        }
+    }
+
+    // What has to be known of an operation to take it back.
+    private readonly record struct AppliedOp(LocalId Id, OpAction Action, OpObject Target, LocalId Element, int Name);
+}

@@ -1,0 +1,134 @@
+using System.Buffers;
+using System.Runtime.CompilerServices;
+using Automerge.Changes;
+using Automerge.Format;
+
+namespace Automerge.Operations;
+
+/// <summary>
+/// The operations of a document as they are now: what it says, and what a change must fit to be taken in. Consecutive typing is kept as runs.
+/// </summary>
+/// <remarks>One owner, one thread. Nothing here knows changes: hashes and history are the <see cref="ChangeGraph"/>'s.</remarks>
+public sealed partial class OpSet
+{
+    // Actors of one change whose slots are kept on the stack.
+    private const int StackActors = 64;
+
+    private readonly Dictionary<LocalId, OpObject> _objects = new(ById.Instance);
+    private readonly MemoryCount _memory = new();
+    private OpObject _lastObject;
+
+    // The past that was worked out last, and the change it was for: the next one in a chain has the same.
+    private CausalPast _past = CausalPast.Everything;
+    private ChangeHash _pastOf;
+    private int _pastRows = -1;
+
+    /// <summary>Makes the op set of an empty document.</summary>
+    public OpSet() => _lastObject = Root = new MapObject(default, OpAction.MakeMap);
+
+    /// <summary>Rows of operations, and mentions of successors: what a document chunk would have of both.</summary>
+    public long RowCount { get; private set; }
+
+    /// <summary>Bytes of memory, about.</summary>
+    public long MemoryBytes => 1000 + _memory.Bytes + Actors.MemoryBytes + Names.MemoryBytes + Elements.MemoryBytes;
+
+    internal ActorTable Actors { get; } = new();
+
+    internal NameTable Names { get; } = new();
+
+    internal ElementIndex Elements { get; } = new();
+
+    internal MapObject Root { get; }
+
+    /// <summary>All objects but the root.</summary>
+    internal IReadOnlyCollection<OpObject> Objects => _objects.Values;
+
+    /// <summary>
+    /// Takes in the operations of a change after checking that each makes sense where it acts (format §10, rule 4): objects, elements and predecessors exist, in its
+    /// author's past and in their places. All or nothing.
+    /// </summary>
+    /// <param name="changeChunk">A change that <see cref="ChangeVerifier"/> accepted.</param>
+    /// <param name="hash">Its hash.</param>
+    /// <param name="graph">The changes whose operations are here; it may already hold this one.</param>
+    /// <returns>Ok, or what was wrong; then nothing has changed.</returns>
+    public ChangeVerdict TryApply(ReadOnlySpan<byte> changeChunk, in ChangeHash hash, ChangeGraph graph)
+    {
+        ArgumentNullException.ThrowIfNull(graph);
+        if (!ChunkReader.TryRead(changeChunk, out Chunk chunk, out ChunkError error)) return new ChangeVerdict(ChangeFault.Chunk, error.Describe());
+        ChangeVerdict parsed = ChangeHeader.TryParse(chunk, hash, ChangeLimits.Default, out ChangeHeader header, out ChangeColumns columns);
+        if (!parsed.IsOk) return parsed;
+        if (header.OpCount == 0) return ChangeVerdict.Ok;
+
+        int[]? rented = header.ActorCount > StackActors ? ArrayPool<int>.Shared.Rent(header.ActorCount) : null;
+        Span<int> slots = rented is null ? stackalloc int[StackActors] : rented;
+        slots = slots[..header.ActorCount];
+        try
+        {
+            if (!TryFindActors(header, slots)) return new ChangeVerdict(ChangeFault.Reference, "an actor is named that made no operation");
+            CausalPast past = PastOf(header, graph);
+            ChangeOpReader ops = new(columns, header.OpCount, header.StartOp, slots);
+            return TryApply(ref ops, past, slots[0]);
+        }
+        finally
+        {
+            if (rented is not null) ArrayPool<int>.Shared.Return(rented);
+        }
+    }
+
+    /// <summary>An object by the operation that made it; null when there is none. The root has none.</summary>
+    internal OpObject? Find(LocalId id)
+    {
+        if (_lastObject.Id == id) return _lastObject;
+        OpObject? found = Root;
+        if (!id.IsNone && !_objects.TryGetValue(id, out found)) return null;
+        return _lastObject = found;
+    }
+
+    private bool TryFindActors(in ChangeHeader header, Span<int> slots)
+    {
+        slots[0] = Actors.Intern(header.Actor);
+        ReadOnlySpan<byte> rest = header.OtherActors;
+        for (int i = 1; i < slots.Length; i++)
+        {
+            ChangeHeader.TryReadPrefixed(ref rest, out ReadOnlySpan<byte> other);
+            slots[i] = Actors.Find(other);
+            if (slots[i] < 0) return false;
+        }
+
+        return true;
+    }
+
+    private CausalPast PastOf(in ChangeHeader header, ChangeGraph graph)
+    {
+        int rows = graph.Count - (graph.Contains(header.Hash) ? 1 : 0);
+        bool follows = header.Deps.Length == 1 && header.Deps[0] == _pastOf && rows == _pastRows + 1;
+        if (!follows) _past = CausalPast.Of(graph, header.Deps, Actors);
+        (_pastOf, _pastRows) = (header.Hash, rows);
+        return _past;
+    }
+
+    private OpObject AddObject(LocalId id, OpAction made, OpObject parent, int name, LocalId element)
+    {
+        OpObject added = made is OpAction.MakeList or OpAction.MakeText
+            ? new SequenceObject(id, made, Actors, Elements, _memory) { Parent = parent, ParentName = name, ParentElement = element }
+            : new MapObject(id, made) { Parent = parent, ParentName = name, ParentElement = element };
+        _objects.Add(id, added);
+        _memory.Bytes += ObjectBytes;
+        return added;
+    }
+
+    // An object with its place in the table; a key with register and row.
+    private const int ObjectBytes = 200;
+    private static readonly int RowBytes = Unsafe.SizeOf<RegisterOp>() + 8;
+    private const int RegisterBytes = 64;
+
+    // Counters are their author's to choose, so the numbers alone would make a table that can be made slow.
+    private sealed class ById : IEqualityComparer<LocalId>
+    {
+        public static readonly ById Instance = new();
+
+        public bool Equals(LocalId x, LocalId y) => x.Bits == y.Bits;
+
+        public int GetHashCode(LocalId obj) => HashCode.Combine(obj.Bits);
+    }
+}

@@ -1,0 +1,182 @@
+using Automerge.Changes;
+using Automerge.Columns;
+
+namespace Automerge.Operations;
+
+/// <summary>An operation on a map key or list element that is kept as a row: anything but a delete.</summary>
+internal struct RegisterOp
+{
+    public LocalId Id;
+
+    /// <summary>The one successor, when there is one and it is no increment; otherwise none.</summary>
+    public LocalId Successor;
+
+    /// <summary>Successors that <see cref="Successor"/> cannot tell.</summary>
+    public SuccessorList? Successors;
+    public StoredValue Value;
+
+    /// <summary>Number of the mark's name plus one where a mark begins; else 0.</summary>
+    public int MarkName;
+    public OpAction Action;
+    public bool Insert;
+    public bool Expand;
+
+    public readonly bool IsMake => Action is OpAction.MakeMap or OpAction.MakeList or OpAction.MakeText or OpAction.MakeTable;
+
+    public readonly bool IsCounter => Action == OpAction.Set && Value.Type == ScalarCode.Counter;
+
+    /// <summary>Whether it may be named as predecessor.</summary>
+    public readonly bool HoldsValue => Action == OpAction.Set || IsMake;
+
+    /// <summary>A value that nothing has replaced; increments of a counter do not.</summary>
+    public readonly bool IsVisible => HoldsValue && (Successors is null ? Successor.IsNone : IsCounter && Successors.Increments == Successors.Count);
+
+    public readonly int SuccessorCount => Successors?.Count ?? (Successor.IsNone ? 0 : 1);
+
+    /// <summary>What a counter stands at.</summary>
+    public readonly long CounterValue => unchecked(Value.Integer + (Successors?.Sum ?? 0));
+}
+
+/// <summary>Successors of an operation, ascending, with what the increments among them add up to.</summary>
+internal sealed class SuccessorList
+{
+    private LocalId[] _ids = new LocalId[2];
+
+    public int Count { get; private set; }
+
+    public int Increments { get; private set; }
+
+    public long Sum { get; private set; }
+
+    public ReadOnlySpan<LocalId> Ids => _ids.AsSpan(0, Count);
+
+    public long HeapBytes => 80 + (8L * _ids.Length);
+
+    public void Add(LocalId id, long? increment, ActorTable actors)
+    {
+        if (Count == _ids.Length) Array.Resize(ref _ids, 2 * Count);
+        int at = Count;
+        while (at > 0 && actors.IsLess(id, _ids[at - 1])) at--;
+        _ids.AsSpan(at, Count - at).CopyTo(_ids.AsSpan(at + 1));
+        _ids[at] = id;
+        Count++;
+        if (increment is not { } amount) return;
+        Increments++;
+        Sum = unchecked(Sum + amount);
+    }
+
+    public bool Remove(LocalId id, long? increment)
+    {
+        int at = _ids.AsSpan(0, Count).LastIndexOf(id);
+        if (at < 0) return false;
+        _ids.AsSpan(at + 1, Count - at - 1).CopyTo(_ids.AsSpan(at));
+        Count--;
+        if (increment is not { } amount) return true;
+        Increments--;
+        Sum = unchecked(Sum - amount);
+        return true;
+    }
+}
+
+/// <summary>
+/// All operations on one map key, or on one list element whose insert has more to say than a run of elements can: ascending by id.
+/// </summary>
+/// <remarks>One owner, one thread.</remarks>
+internal sealed class Register
+{
+    private RegisterOp[] _ops = new RegisterOp[1];
+
+    public int Count { get; private set; }
+
+    public Span<RegisterOp> Ops => _ops.AsSpan(0, Count);
+
+    /// <summary>Place of the visible operation with the greatest id, whose value shows; -1: none does.</summary>
+    public int Winner
+    {
+        get
+        {
+            for (int i = Count - 1; i >= 0; i--)
+            {
+                if (_ops[i].IsVisible) return i;
+            }
+
+            return -1;
+        }
+    }
+
+    public int Find(LocalId id, ActorTable actors)
+    {
+        int low = 0, high = Count - 1;
+        while (low <= high)
+        {
+            int middle = (low + high) >>> 1;
+            int order = actors.Compare(_ops[middle].Id, id);
+            if (order == 0) return middle;
+            if (order < 0) low = middle + 1;
+            else high = middle - 1;
+        }
+
+        return -1;
+    }
+
+    public void Add(in RegisterOp op, ActorTable actors)
+    {
+        if (Count == _ops.Length) Array.Resize(ref _ops, Math.Max(2, 2 * Count));
+        int at = Count;
+        while (at > 0 && actors.IsLess(op.Id, _ops[at - 1].Id)) at--;
+        _ops.AsSpan(at, Count - at).CopyTo(_ops.AsSpan(at + 1));
+        _ops[at] = op;
+        Count++;
+    }
+
+    public void AddSuccessor(int at, LocalId id, long? increment, ActorTable actors)
+    {
+        ref RegisterOp op = ref _ops[at];
+        if (op.Successors is null && op.Successor.IsNone && increment is null)
+        {
+            op.Successor = id;
+            return;
+        }
+
+        if (op.Successors is null)
+        {
+            op.Successors = new SuccessorList();
+            if (!op.Successor.IsNone) op.Successors.Add(op.Successor, null, actors);
+            op.Successor = default;
+        }
+
+        op.Successors.Add(id, increment, actors);
+    }
+
+    /// <summary>Takes an operation back: its row, if it has one, and its mentions as successor.</summary>
+    /// <returns>How many rows and mentions that were.</returns>
+    public int Remove(LocalId id, ActorTable actors)
+    {
+        int removed = 0;
+        long? increment = null;
+        int at = Find(id, actors);
+        if (at >= 0)
+        {
+            if (_ops[at].Action == OpAction.Increment) increment = _ops[at].Value.Integer;
+            _ops.AsSpan(at + 1, Count - at - 1).CopyTo(_ops.AsSpan(at));
+            _ops[--Count] = default;
+            removed++;
+        }
+
+        foreach (ref RegisterOp op in Ops)
+        {
+            if (op.Successor == id)
+            {
+                op.Successor = default;
+                removed++;
+            }
+            else if (op.Successors is not null && op.Successors.Remove(id, increment))
+            {
+                if (op.Successors.Count == 0) op.Successors = null;
+                removed++;
+            }
+        }
+
+        return removed;
+    }
+}
