@@ -45,6 +45,16 @@ internal sealed class DocumentColumns : IDisposable
         }
     }
 
+    /// <summary>Passes over the column data, which nobody will ask for.</summary>
+    public void SkipData(ref ReadOnlySpan<byte> rest)
+    {
+        foreach ((_, int written, _, _) in _columns)
+        {
+            if (written > rest.Length) DocumentFault.Throw("columns longer than the chunk");
+            rest = rest[written..];
+        }
+    }
+
     /// <summary>A column's bytes; empty when it is absent.</summary>
     public ReadOnlySpan<byte> Get(uint spec)
     {

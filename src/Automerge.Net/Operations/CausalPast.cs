@@ -21,7 +21,8 @@ internal sealed class CausalPast
     /// <param name="graph">The changes in the op set.</param>
     /// <param name="heads">All in the graph.</param>
     /// <param name="actors">The op set's.</param>
-    public static CausalPast Of(ChangeGraph graph, ReadOnlySpan<ChangeHash> heads, ActorTable actors)
+    /// <param name="author">Slot of an actor all of whose operations are in the past, whatever the graph has of them; -1 for none.</param>
+    public static CausalPast Of(ChangeGraph graph, ReadOnlySpan<ChangeHash> heads, ActorTable actors, int author = -1)
     {
         if (graph.CoversAll(heads)) return Everything;
         List<int> rows = [];
@@ -35,6 +36,7 @@ internal sealed class CausalPast
             if (slot >= 0) first[slot] = Math.Min(first[slot], graph.StartOpOf(row));
         }
 
+        if (author >= 0) first[author] = uint.MaxValue;
         return new CausalPast(first);
     }
 

@@ -52,8 +52,7 @@ public sealed partial class OpSet
         if (register is null)
         {
             name = Names.Intern(op.MapKey);
-            register = map.FindOrAdd(name);
-            _memory.Bytes += RegisterBytes;
+            register = RegisterOf(map, name);
         }
 
         Put(ref op, register);
@@ -76,7 +75,7 @@ public sealed partial class OpSet
         else
         {
             run.Register = new Register();
-            _memory.Bytes += RegisterBytes;
+            CountRegister();
             Put(ref op, run.Register);
             sequence.Insert(op.Element.IsNone ? null : after, run, default);
             if (op.Action is OpAction.MakeMap or OpAction.MakeList or OpAction.MakeText or OpAction.MakeTable) AddObject(op.Id, op.Action, sequence, -1, op.Id);
@@ -121,9 +120,10 @@ public sealed partial class OpSet
         _memory.Bytes += 16 * _predecessors.Count;
         if (op.Action == OpAction.Delete) return;
         int markName = op.HasMarkName ? Names.Intern(op.MarkName) + 1 : 0;
-        register.Add(new RegisterOp { Id = op.Id, Action = op.Action, Insert = op.Insert, Expand = op.Expand, Value = value, MarkName = markName }, Actors);
-        RowCount++;
-        _memory.Bytes += RowBytes + value.HeapBytes;
+        RegisterOp row = new() { Id = op.Id, Action = op.Action, Insert = op.Insert, Expand = op.Expand, Value = value, MarkName = markName };
+        register.Add(row, Actors);
+        CountRows(1);
+        CountRow(row);
     }
 
     private bool Hold(Register register)
@@ -153,7 +153,7 @@ public sealed partial class OpSet
     }
 
     /// <summary>Whether a value can be an element of a run: small and, in a text, one character.</summary>
-    private static bool FitsRun(uint metadata, ReadOnlySpan<byte> value, bool isText)
+    internal static bool FitsRun(uint metadata, ReadOnlySpan<byte> value, bool isText)
     {
         if (!isText) return value.Length <= ElementRun.ValueBytesMax;
         return (metadata & 15) == ScalarCode.String && value.Length > 0 && ElementRun.Utf8Length(value[0]) == value.Length;

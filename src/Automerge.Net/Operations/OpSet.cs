@@ -1,6 +1,7 @@
 using System.Buffers;
 using System.Runtime.CompilerServices;
 using Automerge.Changes;
+using Automerge.Documents;
 using Automerge.Format;
 
 namespace Automerge.Operations;
@@ -65,7 +66,7 @@ public sealed partial class OpSet
         try
         {
             if (!TryFindActors(header, slots)) return new ChangeVerdict(ChangeFault.Reference, "an actor is named that made no operation");
-            CausalPast past = PastOf(header, graph);
+            CausalPast past = PastOf(header, graph, slots[0]);
             ChangeOpReader ops = new(columns, header.OpCount, header.StartOp, slots);
             return TryApply(ref ops, past, slots[0]);
         }
@@ -73,6 +74,25 @@ public sealed partial class OpSet
         {
             if (rented is not null) ArrayPool<int>.Shared.Return(rented);
         }
+    }
+
+    /// <summary>Reads the operations of a document.</summary>
+    /// <param name="documentChunk">Exactly one document chunk that <see cref="DocumentReader"/> accepted.</param>
+    /// <param name="limits">What the chunk may claim.</param>
+    /// <exception cref="AutomergeFormatException">More rows than allowed, or not a verified document.</exception>
+    public static OpSet Load(ReadOnlySpan<byte> documentChunk, DocumentLimits limits)
+    {
+        ArgumentNullException.ThrowIfNull(limits);
+        if (!ChunkReader.TryRead(documentChunk, out Chunk chunk, out ChunkError error)) throw new AutomergeFormatException(error.Describe());
+        if (!DocumentHeader.TryRead(chunk, out DocumentHeader header, out string what)) DocumentFault.Throw(what);
+        using DocumentColumns changeColumns = new();
+        using DocumentColumns opColumns = new();
+        ReadOnlySpan<byte> rest = header.Rest;
+        changeColumns.ReadLayout(ref rest);
+        opColumns.ReadLayout(ref rest);
+        changeColumns.SkipData(ref rest);
+        opColumns.ReadData(ref rest, limits.MaxColumnBytes, limits.MaxInflatedBytes);
+        return OpSetReader.Read(opColumns, header.CopyActors(), limits.RowsMax);
     }
 
     /// <summary>An object by the operation that made it; null when there is none. The root has none.</summary>
@@ -98,16 +118,17 @@ public sealed partial class OpSet
         return true;
     }
 
-    private CausalPast PastOf(in ChangeHeader header, ChangeGraph graph)
+    // A change that follows the last one alone has the same past and that one: what was outside still is, and the last author's changes are all inside.
+    private CausalPast PastOf(in ChangeHeader header, ChangeGraph graph, int author)
     {
         int rows = graph.Count - (graph.Contains(header.Hash) ? 1 : 0);
         bool follows = header.Deps.Length == 1 && header.Deps[0] == _pastOf && rows == _pastRows + 1;
-        if (!follows) _past = CausalPast.Of(graph, header.Deps, Actors);
+        if (!follows) _past = CausalPast.Of(graph, header.Deps, Actors, author);
         (_pastOf, _pastRows) = (header.Hash, rows);
         return _past;
     }
 
-    private OpObject AddObject(LocalId id, OpAction made, OpObject parent, int name, LocalId element)
+    internal OpObject AddObject(LocalId id, OpAction made, OpObject parent, int name, LocalId element)
     {
         OpObject added = made is OpAction.MakeList or OpAction.MakeText
             ? new SequenceObject(id, made, Actors, Elements, _memory) { Parent = parent, ParentName = name, ParentElement = element }
@@ -116,6 +137,18 @@ public sealed partial class OpSet
         _memory.Bytes += ObjectBytes;
         return added;
     }
+
+    internal Register RegisterOf(MapObject map, int name)
+    {
+        CountRegister();
+        return map.FindOrAdd(name);
+    }
+
+    internal void CountRows(long rows) => RowCount += rows;
+
+    internal void CountRegister() => _memory.Bytes += RegisterBytes;
+
+    internal void CountRow(in RegisterOp op) => _memory.Bytes += RowBytes + op.Value.HeapBytes;
 
     // An object with its place in the table; a key with register and row.
     private const int ObjectBytes = 200;
