@@ -30,7 +30,7 @@ internal sealed class FanOut(Shard shard)
 
     public void Flush(DocumentActor document, Timestamp now, IEffects effects)
     {
-        document.StoreChanges(effects);
+        document.Writes.Store(effects);
         List<PeerLink> dirty = document.DirtyLinks;
         for (int i = 0; i < dirty.Count; i++)
         {
@@ -57,7 +57,7 @@ internal sealed class FanOut(Shard shard)
 
     private void Speak(DocumentActor document, PeerLink link, Timestamp now, IEffects effects)
     {
-        if (link.AwaitsCommit || link.OwnChangesIn > document.Committed) return; // marked again when it is committed
+        if (link.AwaitsCommit || link.OwnChangesIn > document.Writes.Committed) return; // marked again when it is committed
         if (!link.Session.Connection.IsWritable) return;                  // marked again when it has drained
         if (!document.MayRead(link, effects))
         {

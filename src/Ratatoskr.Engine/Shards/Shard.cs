@@ -40,6 +40,7 @@ internal sealed class Shard
         _documentsByText = _documents.GetAlternateLookup<ReadOnlySpan<byte>>();
         _fanOut = new FanOut(this);
         _ephemeral = new EphemeralRelay(this);
+        Intake = new ChangeIntake(this);
         Gossip = new RemoteHeadsGossip(this);
         _budget = Math.Max(1, context.Limits.MemoryBudgetBytes / context.ShardCount);
     }
@@ -61,6 +62,8 @@ internal sealed class Shard
     public ReadOnlySpan<byte> ServerPeerId => Context.ServerPeerId.Text;
 
     public Fence CurrentFence => Context.Control.Current;
+
+    public ChangeIntake Intake { get; }
 
     public RemoteHeadsGossip Gossip { get; }
 
@@ -345,7 +348,7 @@ internal sealed class Shard
 
     private void Tick(Timestamp now, IEffects effects)
     {
-        foreach (DocumentActor document in _retry) document.Retry(effects);
+        foreach (DocumentActor document in _retry) document.Writes.Retry(effects);
         _retry.Clear();
         List<DocumentActor>? forgotten = null;
         foreach (DocumentActor document in _documents.Values)

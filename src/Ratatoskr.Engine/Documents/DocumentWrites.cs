@@ -1,0 +1,138 @@
+using Ratatoskr.Engine.Shards;
+using Ratatoskr.Engine.Storage;
+
+namespace Ratatoskr.Engine.Documents;
+
+/// <summary>
+/// What of a document's content is not on disk yet, and who must not be answered before it is: the writers, and those who may be authors
+/// of what others have brought.
+/// </summary>
+/// <remarks>Owned by the document.</remarks>
+internal sealed class DocumentWrites(DocumentActor document, Shard shard)
+{
+    private readonly StoreQueue _store = new();
+    private readonly List<PeerLink> _held = new(0);           // those that await a commit and do not know yet which
+    private int _unstoredFrom;
+
+    /// <summary>The last store operation known to be on disk, with all before it.</summary>
+    public ulong Committed => _store.Committed;
+
+    /// <summary>Store operations are on their way.</summary>
+    public bool IsStoring => _store.Count > 0;
+
+    /// <summary>Changes of the content that no store operation holds yet.</summary>
+    public bool HasUnstored => _unstoredFrom < document.Content!.Graph.Count;
+
+    public bool HasUncommitted => IsStoring || HasUnstored;
+
+    /// <summary>Content was read: all of it is stored.</summary>
+    public void Begin(DocumentContent content) => _unstoredFrom = content.Graph.Count;
+
+    /// <summary>Nothing more is said to a peer for this document until what was taken so far is on disk.</summary>
+    public void Hold(PeerLink link)
+    {
+        if (link.AwaitsCommit) return;
+        link.AwaitsCommit = true;
+        _held.Add(link);
+    }
+
+    // Whose queued changes came free is not kept, and their authors may have another connection by now: nobody is answered before they are on disk.
+    public void HoldAll()
+    {
+        foreach (PeerLink link in document.Links) Hold(link);
+    }
+
+    // A peer that has what we have not given it may be its author: it came to us through another peer, or on the peer's last connection.
+    public void HoldIfPerhapsAuthor(PeerLink link)
+    {
+        if (!link.State.HasTheirHeads && HasUncommitted) Hold(link);
+    }
+
+    /// <summary>At the end of a turn: the changes taken in it go to the store, in one operation where their bytes lie together.</summary>
+    public void Store(IEffects effects)
+    {
+        if (document.Content is not { } content) return;
+        if (HasUnstored)
+        {
+            foreach (PeerLink link in document.Links)
+            {
+                if (link.ClaimsUnknown) Hold(link);
+            }
+        }
+
+        if (_store.HoldsSnapshot) return;
+        while (HasUnstored)
+        {
+            ReadOnlyMemory<byte> chunks = content.Tail.ContiguousFrom(_unstoredFrom - content.SnapshotRows, out int next);
+            _unstoredFrom = content.SnapshotRows + next;
+            content.LastSequence++;
+            AppendBatch batch = new(document.Id, chunks, content.Graph.Heads.ToArray());
+            _store.Start(new StoreOperation(_store.NextNumber(), batch, WriteFence()), effects);
+        }
+
+        foreach (PeerLink link in _held)
+        {
+            link.Wrote = false;
+            link.AwaitsCommit = false;
+            link.OwnChangesIn = _store.Last;
+        }
+
+        _held.Clear();
+        shard.Recharge(document);
+    }
+
+    /// <summary>The content's snapshot, just received, goes to the store in place of all that is there.</summary>
+    public void StoreSnapshot(PeerLink author, SnapshotBody body, IEffects effects)
+    {
+        DocumentContent content = document.Content!;
+        StoreOperation operation = new(_store.NextNumber(), document.Id, content.Version, body, new TailRange(content.LastSequence), WriteFence());
+        content.Version = new SnapshotVersion(content.Version.Value + 1);
+        _unstoredFrom = content.SnapshotRows;
+        author.OwnChangesIn = _store.Last;
+        _store.Start(operation, effects);
+    }
+
+    /// <returns>false: the result is of an operation that is not waited for any more.</returns>
+    public bool Awaits(ulong number) => _store.Awaits(number);
+
+    public void Complete(ulong number)
+    {
+        _store.Complete(number);
+        foreach (PeerLink link in document.Links)
+        {
+            if (link.Dirty && link.OwnChangesIn <= Committed) document.Mark(link);
+        }
+
+        if (!_store.HoldsSnapshot && document.Content is not null && HasUnstored) shard.MarkDirty(document);
+    }
+
+    /// <summary>Sends every unanswered store operation again, in order; repeating one that was stored does no harm.</summary>
+    public void Retry(IEffects effects) => _store.Retry(effects);
+
+    /// <summary>Gives up waiting, after the content was given up: what the store holds is read anew.</summary>
+    public void Clear()
+    {
+        _store.Clear();
+        foreach (PeerLink link in _held)
+        {
+            link.Wrote = false;
+            link.AwaitsCommit = false;
+        }
+
+        _held.Clear();
+    }
+
+    // The oldest decision among this turn's writers: what any of them may no longer do must not be stored.
+    private Fence WriteFence()
+    {
+        Fence? fence = null;
+        foreach (PeerLink link in _held)
+        {
+            if (!link.Wrote) continue;
+            Fence own = link.Decision.AuthorisedUnder;
+            if (fence is not { } oldest || (own.Epoch, own.Control).CompareTo((oldest.Epoch, oldest.Control)) < 0) fence = own;
+        }
+
+        return fence ?? shard.CurrentFence;
+    }
+}
