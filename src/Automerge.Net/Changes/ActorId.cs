@@ -9,12 +9,20 @@ public readonly struct ActorId : IEquatable<ActorId>, IComparable<ActorId>
     /// <summary>Copies an id.</summary>
     public ActorId(ReadOnlySpan<byte> bytes) => _bytes = bytes.ToArray();
 
+    private ActorId(byte[]? bytes) => _bytes = bytes;
+
     /// <summary>The bytes.</summary>
     public ReadOnlySpan<byte> Bytes => _bytes;
+
+    /// <summary>The bytes, to be shared by who does not change them.</summary>
+    internal byte[]? Shared => _bytes;
 
     /// <summary>Parses hexadecimal digits.</summary>
     /// <exception cref="FormatException">Not an even number of hexadecimal digits.</exception>
     public static ActorId Parse(ReadOnlySpan<char> hex) => new(Convert.FromHexString(hex));
+
+    /// <summary>Takes bytes as they are; nobody may change them any more.</summary>
+    internal static ActorId Share(byte[]? bytes) => new(bytes);
 
     /// <inheritdoc/>
     public bool Equals(ActorId other) => Bytes.SequenceEqual(other.Bytes);
