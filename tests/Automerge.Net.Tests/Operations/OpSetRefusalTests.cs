@@ -29,7 +29,11 @@ public class OpSetRefusalTests
             {
                 byte[] hostile = new Change
                 {
-                    Deps = decoded.Deps, Actor = decoded.Actor, Seq = decoded.Seq, StartOp = decoded.StartOp, Operations = [.. decoded.Operations, bad],
+                    Deps = decoded.Deps,
+                    Actor = decoded.Actor,
+                    Seq = decoded.Seq,
+                    StartOp = decoded.StartOp,
+                    Operations = [.. decoded.Operations, bad],
                 }.Encode(out ChangeHash badHash);
                 if (!ChangeVerifier.Verify(hostile, ChangeLimits.Default, out _).IsOk) continue;
                 ChangeVerdict refused = ops.TryApply(hostile, badHash, graph);
