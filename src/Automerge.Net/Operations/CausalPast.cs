@@ -29,11 +29,15 @@ internal sealed class CausalPast
         graph.CollectNotCoveredBy(heads, rows);
         uint[] first = new uint[actors.Count];
         first.AsSpan().Fill(uint.MaxValue);
+        Span<bool> found = new bool[graph.ActorCount];
         foreach (int row in rows)
         {
             // An actor's changes follow each other, so all after the first outside are outside.
-            int slot = actors.Find(graph.ActorAt(graph.ActorOf(row)));
-            if (slot >= 0) first[slot] = Math.Min(first[slot], graph.StartOpOf(row));
+            int actor = graph.ActorOf(row);
+            if (found[actor]) continue;
+            found[actor] = true;
+            int slot = actors.Find(graph.ActorAt(actor));
+            if (slot >= 0) first[slot] = graph.StartOpOf(row);
         }
 
         if (author >= 0) first[author] = uint.MaxValue;

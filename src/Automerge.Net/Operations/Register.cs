@@ -84,68 +84,54 @@ internal sealed class SuccessorList
 /// <remarks>One owner, one thread.</remarks>
 internal sealed class Register
 {
-    private RegisterOp[] _ops = new RegisterOp[1];
+    private ChunkedList<RegisterOp> _ops;
+    private int _visible;
 
-    public int Count { get; private set; }
+    public int Count => _ops.Count;
 
-    public Span<RegisterOp> Ops => _ops.AsSpan(0, Count);
+    public RegisterOps Ops => new(this);
 
     /// <summary>Place of the visible operation with the greatest id, whose value shows; -1: none does.</summary>
-    public int Winner
-    {
-        get
-        {
-            for (int i = Count - 1; i >= 0; i--)
-            {
-                if (_ops[i].IsVisible) return i;
-            }
+    public int Winner => _visible == 0 ? -1 : _ops.FindLastIndex(static (in RegisterOp op) => op.IsVisible);
 
-            return -1;
-        }
-    }
+    /// <summary>Visible operations; more than one are conflicts.</summary>
+    public int VisibleCount => _visible;
+
+    public ref RegisterOp this[int index] => ref _ops[index];
 
     public int Find(LocalId id, ActorTable actors)
     {
-        int low = 0, high = Count - 1;
-        while (low <= high)
-        {
-            int middle = (low + high) >>> 1;
-            int order = actors.Compare(_ops[middle].Id, id);
-            if (order == 0) return middle;
-            if (order < 0) low = middle + 1;
-            else high = middle - 1;
-        }
-
-        return -1;
+        int at = PlaceOf(id, actors);
+        return at < Count && _ops[at].Id == id ? at : -1;
     }
 
     public void Add(in RegisterOp op, ActorTable actors)
     {
-        if (Count == _ops.Length) Array.Resize(ref _ops, Math.Max(2, 2 * Count));
-        int at = Count;
-        while (at > 0 && actors.IsLess(op.Id, _ops[at - 1].Id)) at--;
-        _ops.AsSpan(at, Count - at).CopyTo(_ops.AsSpan(at + 1));
-        _ops[at] = op;
-        Count++;
+        _ops.Insert(Count == 0 || actors.IsLess(_ops[Count - 1].Id, op.Id) ? Count : PlaceOf(op.Id, actors), op);
+        if (op.IsVisible) _visible++;
     }
 
     public void AddSuccessor(int at, LocalId id, long? increment, ActorTable actors)
     {
         ref RegisterOp op = ref _ops[at];
+        bool visible = op.IsVisible;
         if (op.Successors is null && op.Successor.IsNone && increment is null)
         {
             op.Successor = id;
-            return;
         }
-
-        if (op.Successors is null)
+        else
         {
-            op.Successors = new SuccessorList();
-            if (!op.Successor.IsNone) op.Successors.Add(op.Successor, null, actors);
-            op.Successor = default;
+            if (op.Successors is null)
+            {
+                op.Successors = new SuccessorList();
+                if (!op.Successor.IsNone) op.Successors.Add(op.Successor, null, actors);
+                op.Successor = default;
+            }
+
+            op.Successors.Add(id, increment, actors);
         }
 
-        op.Successors.Add(id, increment, actors);
+        if (visible && !op.IsVisible) _visible--;
     }
 
     /// <summary>Takes an operation back: its row, if it has one, and its mentions as successor.</summary>
@@ -158,13 +144,14 @@ internal sealed class Register
         if (at >= 0)
         {
             if (_ops[at].Action == OpAction.Increment) increment = _ops[at].Value.Integer;
-            _ops.AsSpan(at + 1, Count - at - 1).CopyTo(_ops.AsSpan(at));
-            _ops[--Count] = default;
+            if (_ops[at].IsVisible) _visible--;
+            _ops.RemoveAt(at);
             removed++;
         }
 
         foreach (ref RegisterOp op in Ops)
         {
+            bool visible = op.IsVisible;
             if (op.Successor == id)
             {
                 op.Successor = default;
@@ -175,8 +162,34 @@ internal sealed class Register
                 if (op.Successors.Count == 0) op.Successors = null;
                 removed++;
             }
+
+            if (!visible && op.IsVisible) _visible++;
         }
 
         return removed;
+    }
+
+    // The first operation that is not before the id.
+    private int PlaceOf(LocalId id, ActorTable actors)
+    {
+        int low = 0, high = Count;
+        while (low < high)
+        {
+            int middle = (low + high) >>> 1;
+            if (actors.IsLess(_ops[middle].Id, id)) low = middle + 1;
+            else high = middle;
+        }
+
+        return low;
+    }
+
+    /// <summary>The operations, ascending.</summary>
+    public readonly struct RegisterOps(Register register)
+    {
+        public int Length => register.Count;
+
+        public ref RegisterOp this[int index] => ref register._ops[index];
+
+        public ChunkedList<RegisterOp>.Enumerator GetEnumerator() => register._ops.GetEnumerator();
     }
 }
