@@ -26,6 +26,8 @@ public sealed partial class OpSet
     private string? ApplyOne(ref ChangeOpReader op, CausalPast past, int author)
     {
         if (!IsKnown(op.Object, past, author) || Find(op.Object) is not { } target) return "its object does not exist, or not for its author";
+        // 3.5.0 takes the operation, then can neither give out its changes nor load its save.
+        if (target.Made == OpAction.MakeTable) return "its object is a table, in which automerge 3 keeps nothing";
         _predecessors.Clear();
         for (int i = 0; i < op.PredecessorCount; i++)
         {
