@@ -18,7 +18,20 @@ public sealed partial class ChangeGraph
     /// <param name="seq">The change's number among its author's, from 1.</param>
     /// <param name="startOp">Counter of its first operation, from 1.</param>
     /// <param name="opCount">Operations in it.</param>
-    public GraphVerdict TryAdd(in ChangeHash hash, ReadOnlySpan<ChangeHash> deps, ReadOnlySpan<byte> actor, uint seq, uint startOp, uint opCount)
+    public GraphVerdict TryAdd(in ChangeHash hash, ReadOnlySpan<ChangeHash> deps, ReadOnlySpan<byte> actor, uint seq, uint startOp, uint opCount) =>
+        Judge(hash, deps, actor, seq, startOp, opCount, add: true);
+
+    /// <summary>What <see cref="TryAdd"/> would say, without adding the change: a row is never taken back, so what else may refuse the change is asked in between.</summary>
+    /// <param name="hash">The change's hash.</param>
+    /// <param name="deps">The hashes it depends on.</param>
+    /// <param name="actor">The author's id.</param>
+    /// <param name="seq">The change's number among its author's.</param>
+    /// <param name="startOp">Counter of its first operation.</param>
+    /// <param name="opCount">Operations in it.</param>
+    public GraphVerdict Check(in ChangeHash hash, ReadOnlySpan<ChangeHash> deps, ReadOnlySpan<byte> actor, uint seq, uint startOp, uint opCount) =>
+        Judge(hash, deps, actor, seq, startOp, opCount, add: false);
+
+    private GraphVerdict Judge(in ChangeHash hash, ReadOnlySpan<ChangeHash> deps, ReadOnlySpan<byte> actor, uint seq, uint startOp, uint opCount, bool add)
     {
         if (Find(hash) >= 0) return GraphVerdict.Duplicate;
         if (startOp == 0 || (ulong)startOp + opCount - 1 > uint.MaxValue) return GraphVerdict.CounterOutOfRange;
@@ -43,6 +56,7 @@ public sealed partial class ChangeGraph
             if (_headCount + 1 - HeadsAmong(depRows) > _limits.HeadsMax) return GraphVerdict.TooManyHeads;
             if (previous >= 0 && !ReachesBack(depRows, previous)) return GraphVerdict.PreviousNotAncestor;
 
+            if (!add) return GraphVerdict.Added;
             if (actorIndex < 0) actorIndex = AddActor(actor);
             Append(hash, depRows, actorIndex, seq, startOp, (uint)(startOp + (ulong)opCount - 1));
             return GraphVerdict.Added;

@@ -50,18 +50,34 @@ public sealed partial class ChangeGraph
         return found == _headCount;
     }
 
+    /// <summary>Whether the dependencies of <paramref name="row"/> cover every row before it: its author had all there was.</summary>
+    public bool CoversAllBefore(int row)
+    {
+        CheckRow(row);
+        if (row == 0) return true;
+        ReadOnlySpan<int> deps = Deps(row);
+        int heads = 0;
+        for (int i = 0; i < deps.Length; i++)
+        {
+            if (_rows[deps[i]].FirstChild == row && !(_hasRepeatedDeps && deps[..i].Contains(deps[i]))) heads++;
+        }
+
+        return heads == _rows[row - 1].HeadCount;
+    }
+
     /// <summary>
-    /// Appends to <paramref name="rows"/>, ascending, every row from <paramref name="from"/> on that is neither one of
+    /// Appends to <paramref name="rows"/>, ascending, every row from <paramref name="from"/> on, and before <paramref name="end"/>, that is neither one of
     /// <paramref name="heads"/> nor in the past of one. Unknown hashes cover nothing.
     /// </summary>
     /// <remarks>
     /// Costs as many steps as there are rows down to the newest moment whose heads are all covered: for heads the graph itself had at some time
     /// that is the number of rows since, however long the history before.
     /// </remarks>
-    public void CollectNotCoveredBy(ReadOnlySpan<ChangeHash> heads, List<int> rows, int from = 0)
+    public void CollectNotCoveredBy(ReadOnlySpan<ChangeHash> heads, List<int> rows, int from = 0, int end = int.MaxValue)
     {
         ArgumentNullException.ThrowIfNull(rows);
         ArgumentOutOfRangeException.ThrowIfNegative(from);
+        ArgumentOutOfRangeException.ThrowIfNegative(end);
         using RowBuffer tips = RowsOf(heads);
         int newest = Max(tips.Rows);
         int start = rows.Count;
@@ -79,9 +95,10 @@ public sealed partial class ChangeGraph
         }
 
         int first = Math.Max(newest + 1, from);
-        if (first >= Count) return;
+        end = Math.Min(end, Count);
+        if (first >= end) return;
         int kept = rows.Count;
-        CollectionsMarshal.SetCount(rows, kept + Count - first);
+        CollectionsMarshal.SetCount(rows, kept + end - first);
         Span<int> suffix = CollectionsMarshal.AsSpan(rows)[kept..];
         for (int i = 0; i < suffix.Length; i++) suffix[i] = first + i;
     }

@@ -45,6 +45,25 @@ internal sealed class DocumentColumns : IDisposable
         }
     }
 
+    /// <summary>Reads the data of some columns and passes over the others, which are then empty.</summary>
+    public void ReadData(ref ReadOnlySpan<byte> rest, ReadOnlySpan<uint> wanted, int maxColumnBytes)
+    {
+        for (int i = 0; i < _columns.Count; i++)
+        {
+            (uint spec, int written, _, _) = _columns[i];
+            if (written > rest.Length) DocumentFault.Throw("columns longer than the chunk");
+            int offset = _bytes.Length;
+            if (wanted.Contains(spec & ~ColumnSpec.DeflateBit))
+            {
+                if ((spec & ColumnSpec.DeflateBit) != 0) Inflate(rest[..written], maxColumnBytes);
+                else _bytes.WriteBytes(rest[..written]);
+            }
+
+            rest = rest[written..];
+            _columns[i] = (spec & ~ColumnSpec.DeflateBit, written, offset, _bytes.Length - offset);
+        }
+    }
+
     /// <summary>Passes over the column data, which nobody will ask for.</summary>
     public void SkipData(ref ReadOnlySpan<byte> rest)
     {

@@ -22,22 +22,23 @@ internal sealed class CausalPast
     /// <param name="heads">All in the graph.</param>
     /// <param name="actors">The op set's.</param>
     /// <param name="author">Slot of an actor all of whose operations are in the past, whatever the graph has of them; -1 for none.</param>
-    public static CausalPast Of(ChangeGraph graph, ReadOnlySpan<ChangeHash> heads, ActorTable actors, int author = -1)
+    /// <param name="row">The first row of the graph that is not in the op set.</param>
+    public static CausalPast Of(ChangeGraph graph, ReadOnlySpan<ChangeHash> heads, ActorTable actors, int author = -1, int row = int.MaxValue)
     {
-        if (graph.CoversAll(heads)) return Everything;
+        if (row < graph.Count ? graph.CoversAllBefore(row) : graph.CoversAll(heads)) return Everything;
         List<int> rows = [];
-        graph.CollectNotCoveredBy(heads, rows);
+        graph.CollectNotCoveredBy(heads, rows, end: row);
         uint[] first = new uint[actors.Count];
         first.AsSpan().Fill(uint.MaxValue);
         Span<bool> found = new bool[graph.ActorCount];
-        foreach (int row in rows)
+        foreach (int outside in rows)
         {
             // An actor's changes follow each other, so all after the first outside are outside.
-            int actor = graph.ActorOf(row);
+            int actor = graph.ActorOf(outside);
             if (found[actor]) continue;
             found[actor] = true;
             int slot = actors.Find(graph.ActorAt(actor));
-            if (slot >= 0) first[slot] = graph.StartOpOf(row);
+            if (slot >= 0) first[slot] = graph.StartOpOf(outside);
         }
 
         if (author >= 0) first[author] = uint.MaxValue;

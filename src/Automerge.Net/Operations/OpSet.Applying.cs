@@ -9,18 +9,26 @@ public sealed partial class OpSet
     private readonly List<LocalId> _predecessors = [];
     private readonly List<AppliedOp> _applied = [];
 
+    // Places of operations whose memory is kept for the next change; a pasted book has a million.
+    private const int AppliedKeptMax = 4096;
+
+    private static ChangeVerdict TooLarge => new(ChangeFault.Limit, "the document would be too large");
+
     private ChangeVerdict TryApply(ref ChangeOpReader op, CausalPast past, int author)
     {
         _applied.Clear();
-        while (op.TryNext())
+        ChangeVerdict verdict = ChangeVerdict.Ok;
+        while (verdict.IsOk && op.TryNext())
         {
             string? fault = ApplyOne(ref op, past, author);
-            if (fault is null) continue;
-            TakeBack();
-            return new ChangeVerdict(ChangeFault.Reference, $"operation {op.Id.Counter}: {fault}");
+            if (fault is not null) verdict = new ChangeVerdict(ChangeFault.Reference, $"operation {op.Id.Counter}: {fault}");
+            else if (RowCount > RowsMax || MemoryBytes > BytesMax) verdict = TooLarge;
         }
 
-        return ChangeVerdict.Ok;
+        if (!verdict.IsOk) TakeBack();
+        _applied.Clear();
+        if (_applied.Capacity > AppliedKeptMax) _applied.Capacity = AppliedKeptMax;
+        return verdict;
     }
 
     private string? ApplyOne(ref ChangeOpReader op, CausalPast past, int author)

@@ -22,7 +22,7 @@ public sealed partial class OpSet
     // The past that was worked out last, and the change it was for: the next one in a chain has the same.
     private CausalPast _past = CausalPast.Everything;
     private ChangeHash _pastOf;
-    private int _pastRows = -1;
+    private int _pastRow = -1;
 
     /// <summary>Makes the op set of an empty document.</summary>
     public OpSet() => _lastObject = Root = new MapObject(default, OpAction.MakeMap);
@@ -32,6 +32,12 @@ public sealed partial class OpSet
 
     /// <summary>Bytes of memory, about.</summary>
     public long MemoryBytes => 1000 + _memory.Bytes + Actors.MemoryBytes + Names.MemoryBytes + Elements.MemoryBytes;
+
+    /// <summary>What <see cref="RowCount"/> may come to; a change that would bring more is refused.</summary>
+    public long RowsMax { get; set; } = long.MaxValue;
+
+    /// <summary>What <see cref="MemoryBytes"/> may come to; a change that would bring more is refused.</summary>
+    public long BytesMax { get; set; } = long.MaxValue;
 
     internal ActorTable Actors { get; } = new();
 
@@ -50,8 +56,10 @@ public sealed partial class OpSet
     /// </summary>
     /// <param name="changeChunk">A change that <see cref="ChangeVerifier"/> accepted.</param>
     /// <param name="hash">Its hash.</param>
-    /// <param name="graph">The changes whose operations are here; it may already hold this one.</param>
-    /// <returns>Ok, or what was wrong; then nothing has changed.</returns>
+    /// <param name="graph">
+    /// The changes whose operations are here. It may already hold this one, and then others after it, whose operations are yet to come.
+    /// </param>
+    /// <returns>Ok, or what was wrong (<see cref="ChangeFault.Limit"/>: it would be too much); then nothing has changed.</returns>
     public ChangeVerdict TryApply(ReadOnlySpan<byte> changeChunk, in ChangeHash hash, ChangeGraph graph)
     {
         ArgumentNullException.ThrowIfNull(graph);
@@ -59,6 +67,7 @@ public sealed partial class OpSet
         ChangeVerdict parsed = ChangeHeader.TryParse(chunk, hash, ChangeLimits.Default, out ChangeHeader header, out ChangeColumns columns);
         if (!parsed.IsOk) return parsed;
         if (header.OpCount == 0) return ChangeVerdict.Ok;
+        if (header.OpCount > RowsMax - RowCount) return TooLarge;
 
         int[]? rented = header.ActorCount > StackActors ? ArrayPool<int>.Shared.Rent(header.ActorCount) : null;
         Span<int> slots = rented is null ? stackalloc int[StackActors] : rented;
@@ -79,8 +88,9 @@ public sealed partial class OpSet
     /// <summary>Reads the operations of a document.</summary>
     /// <param name="documentChunk">Exactly one document chunk that <see cref="DocumentReader"/> accepted.</param>
     /// <param name="limits">What the chunk may claim.</param>
-    /// <exception cref="AutomergeFormatException">More rows than allowed, or not a verified document.</exception>
-    public static OpSet Load(ReadOnlySpan<byte> documentChunk, DocumentLimits limits)
+    /// <param name="bytesMax">What <see cref="MemoryBytes"/> may come to, now and later.</param>
+    /// <exception cref="AutomergeFormatException">More rows or memory than allowed, or not a verified document.</exception>
+    public static OpSet Load(ReadOnlySpan<byte> documentChunk, DocumentLimits limits, long bytesMax = long.MaxValue)
     {
         ArgumentNullException.ThrowIfNull(limits);
         if (!ChunkReader.TryRead(documentChunk, out Chunk chunk, out ChunkError error)) throw new AutomergeFormatException(error.Describe());
@@ -92,7 +102,7 @@ public sealed partial class OpSet
         opColumns.ReadLayout(ref rest);
         changeColumns.SkipData(ref rest);
         opColumns.ReadData(ref rest, limits.MaxColumnBytes, limits.MaxInflatedBytes);
-        return OpSetReader.Read(opColumns, header.CopyActors(), limits.RowsMax);
+        return OpSetReader.Read(opColumns, header.CopyActors(), limits.RowsMax, bytesMax);
     }
 
     /// <summary>An object by the operation that made it; null when there is none. The root has none.</summary>
@@ -121,10 +131,11 @@ public sealed partial class OpSet
     // A change that follows the last one alone has the same past and that one: what was outside still is, and the last author's changes are all inside.
     private CausalPast PastOf(in ChangeHeader header, ChangeGraph graph, int author)
     {
-        int rows = graph.Count - (graph.Contains(header.Hash) ? 1 : 0);
-        bool follows = header.Deps.Length == 1 && header.Deps[0] == _pastOf && rows == _pastRows + 1;
-        if (!follows) _past = CausalPast.Of(graph, header.Deps, Actors, author);
-        (_pastOf, _pastRows) = (header.Hash, rows);
+        int row = graph.Find(header.Hash);
+        if (row < 0) row = graph.Count;
+        bool follows = header.Deps.Length == 1 && header.Deps[0] == _pastOf && row == _pastRow + 1;
+        if (!follows) _past = CausalPast.Of(graph, header.Deps, Actors, author, row);
+        (_pastOf, _pastRow) = (header.Hash, row);
         return _past;
     }
 

@@ -72,12 +72,13 @@ internal ref struct OpSetReader
     /// <param name="columns">Of a document that <see cref="DocumentReader"/> accepted: what it checks is not checked again.</param>
     /// <param name="actors">The document's, in its order.</param>
     /// <param name="rowsMax">Rows allowed.</param>
+    /// <param name="bytesMax">Memory allowed.</param>
     /// <exception cref="Format.AutomergeFormatException">More rows than allowed, or the columns were not verified after all.</exception>
-    public static OpSet Read(DocumentColumns columns, ReadOnlySpan<ActorId> actors, int rowsMax)
+    public static OpSet Read(DocumentColumns columns, ReadOnlySpan<ActorId> actors, int rowsMax, long bytesMax)
     {
         if (!IntegerColumnReader.TryCount(columns.Get(ColumnSpec.IdActor), signed: false, rowsMax, out long rows))
             DocumentFault.Throw("operation id column damaged or longer than allowed");
-        OpSet ops = new();
+        OpSet ops = new() { BytesMax = bytesMax };
         foreach (ActorId actor in actors) ops.Actors.Intern(actor.Bytes);
         OpSetReader reader = new(ops, columns, (int)rows, actors.Length);
         reader.Run();
@@ -86,7 +87,12 @@ internal ref struct OpSetReader
 
     private void Run()
     {
-        for (int row = 0; row < _rowCount;) row += ReadRows();
+        for (int row = 0; row < _rowCount;)
+        {
+            row += ReadRows();
+            if (_ops.MemoryBytes > _ops.BytesMax) DocumentFault.Throw("more memory than allowed");
+        }
+
         Close();
     }
 

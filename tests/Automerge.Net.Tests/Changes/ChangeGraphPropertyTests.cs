@@ -22,6 +22,7 @@ public class ChangeGraphPropertyTests
         for (int row = 0; row < rows; row++)
         {
             Assert.Equal(row, graph.Find(graph.HashAt(row)));
+            Assert.Equal(maker.Pasts[row].Count == row + 1, graph.CoversAllBefore(row));
             for (int other = 0; other < rows; other += 1 + random.Next(5)) Assert.Equal(maker.Pasts[row].Contains(other), graph.IsAncestor(other, row));
         }
 
@@ -33,6 +34,10 @@ public class ChangeGraphPropertyTests
             List<int> actual = [-7];
             graph.CollectNotCoveredBy(heads, actual, from);
             Assert.Equal([-7, .. expected], actual);
+            int end = random.Next(rows + 2);
+            actual.Clear();
+            graph.CollectNotCoveredBy(heads, actual, from, end);
+            if (heads.All(head => graph.Find(head) < end)) Assert.Equal(expected.Where(row => row < end), actual);
             if (from > 0) continue;
             Assert.Equal(expected.Count == 0, graph.CoversAll(heads));
             int some = random.Next(rows);

@@ -43,6 +43,44 @@ public class OpSetVectorTests
     }
 
     [Theory]
+    [MemberData(nameof(Documents))]
+    public void A_graph_that_holds_later_changes_already_makes_no_difference(string file)
+    {
+        byte[][] changes = [.. VectorFiles.ReadGenerated(file).GetProperty("changes").EnumerateArray().Select(change => change.GetBytesFromBase64())];
+        (OpSet inOrder, ChangeGraph whole) = Apply(changes);
+        OpSet behind = new();
+        for (int row = 0; row < changes.Length; row++) Assert.True(behind.TryApply(changes[row], whole.HashAt(row), whole).IsOk);
+        Assert.Equal(OpSetDump.Rows(inOrder), OpSetDump.Rows(behind));
+    }
+
+    [Theory]
+    [MemberData(nameof(Documents))]
+    public void Measured_size_is_at_least_the_real_one_and_not_far_from_it(string file)
+    {
+        byte[] saved = VectorFiles.ReadGenerated(file).GetProperty("saved").GetBytesFromBase64();
+        OpSet ops = OpSet.Load(saved, DocumentLimits.Default);
+        DocumentSize size = DocumentSize.Measure(saved, DocumentLimits.Default);
+        Assert.Equal(ops.RowCount, size.Rows);
+        Assert.InRange(ops.MemoryBytes, size.OpSetBytes / 12, size.OpSetBytes);
+    }
+
+    [Fact]
+    public void Op_set_refuses_what_is_too_much_and_stays_as_it_was()
+    {
+        byte[][] changes = [.. VectorFiles.ReadGenerated("doc-0027.json.gz").GetProperty("changes").EnumerateArray().Select(change => change.GetBytesFromBase64())];
+        (OpSet whole, ChangeGraph graph) = Apply(changes);
+        foreach ((long rows, long bytes) in new[] { (whole.RowCount - 1, long.MaxValue), (long.MaxValue, whole.MemoryBytes - 1) })
+        {
+            OpSet limited = new() { RowsMax = rows, BytesMax = bytes };
+            int row = 0;
+            while (limited.TryApply(changes[row], graph.HashAt(row), graph) is var verdict && verdict.IsOk) row++;
+            Assert.Equal(ChangeFault.Limit, limited.TryApply(changes[row], graph.HashAt(row), graph).Fault);
+            Assert.Equal(OpSetDump.Rows(Apply(changes.AsSpan(0, row).ToArray()).Ops), OpSetDump.Rows(limited));
+            OpSetInvariants.Check(limited);
+        }
+    }
+
+    [Theory]
     [MemberData(nameof(ManifestPaths))]
     public void Changes_of_a_real_document_make_its_rows(string path)
     {

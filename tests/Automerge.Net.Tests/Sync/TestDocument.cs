@@ -37,7 +37,9 @@ internal sealed class TestDocument : IChangeSource
     {
         ChangeVerdict verdict = ChangeVerifier.Verify(chunk, ChangeLimits.Default, out ChangeHeader header);
         Assert.True(verdict.IsOk, verdict.ToString());
+        GraphVerdict foretold = Graph.Check(header.Hash, header.Deps, header.Actor, header.Seq, header.StartOp, header.OpCount);
         GraphVerdict added = Graph.TryAdd(header.Hash, header.Deps, header.Actor, header.Seq, header.StartOp, header.OpCount);
+        Assert.Equal(foretold, added);
         if (added != GraphVerdict.Added) return added;
         _chunks.Add(chunk);
         Queue.Release(header.Hash);
