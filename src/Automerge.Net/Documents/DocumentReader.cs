@@ -1,6 +1,7 @@
 using Automerge.Changes;
 using Automerge.Columns;
 using Automerge.Format;
+using Automerge.Operations;
 
 namespace Automerge.Documents;
 
@@ -21,31 +22,26 @@ public static class DocumentReader
     {
         ArgumentNullException.ThrowIfNull(limits);
         ArgumentNullException.ThrowIfNull(sink);
-        if (!ChunkReader.TryRead(documentChunk, out Chunk chunk, out ChunkError error)) throw new AutomergeFormatException(error.Describe());
-        if (chunk.Length != documentChunk.Length) DocumentFault.Throw("data after the chunk");
-        if (!DocumentHeader.TryRead(chunk, out DocumentHeader header, out string what)) DocumentFault.Throw(what);
-        if (!chunk.ChecksumMatches(chunk.ComputeHash())) DocumentFault.Throw("bad checksum");
-        ActorId[] actors = header.CopyActors();
-        foreach (ActorId actor in actors)
-            if (actor.Bytes.Length > limits.MaxActorBytes) DocumentFault.Throw("actor id too long");
-
         using DocumentColumns changeColumns = new();
         using DocumentColumns opColumns = new();
-        ReadOnlySpan<byte> rest = header.Rest;
-        changeColumns.ReadLayout(ref rest);
-        opColumns.ReadLayout(ref rest);
-        changeColumns.ReadData(ref rest, limits.MaxColumnBytes, limits.MaxInflatedBytes);
-        opColumns.ReadData(ref rest, limits.MaxColumnBytes, limits.MaxInflatedBytes - changeColumns.Bytes.Length);
-        CheckHeadRows(rest, header.Heads.Length);
+        DocumentHeader header = ReadColumns(documentChunk, limits, changeColumns, opColumns, out ActorId[] actors);
+        RebuildChanges(header.Heads, actors, changeColumns, opColumns, limits, sink);
+    }
 
-        using ChangeTable changes = ChangeTable.Read(changeColumns, actors.Length, limits.RowsMax);
-        using OpTable ops = DocumentOpReader.Read(opColumns, changes, actors.Length, limits.RowsMax);
-        changes.Seal();
-        ops.Arrange(changes);
-        using ChangeRebuilder rebuilder = new(actors, changes, changeColumns, ops, limits);
-        sink.Begin(actors, changes.Count);
-        rebuilder.Run(sink);
-        rebuilder.CheckHeads(header.Heads);
+    /// <summary>Reads a document for whoever goes on working with it: verified like any, but inflated only once for changes and operations.</summary>
+    /// <param name="documentChunk">Exactly one chunk.</param>
+    /// <param name="limits">What it may claim.</param>
+    /// <param name="graph">Empty; void when this throws.</param>
+    /// <param name="log">Empty; void when this throws.</param>
+    /// <returns>Its operations.</returns>
+    /// <exception cref="AutomergeFormatException">The chunk is not a well-formed document, or its changes break a rule of the graph.</exception>
+    internal static OpSet Load(ReadOnlySpan<byte> documentChunk, DocumentLimits limits, ChangeGraph graph, ChangeLog log)
+    {
+        using DocumentColumns changeColumns = new();
+        using DocumentColumns opColumns = new();
+        DocumentHeader header = ReadColumns(documentChunk, limits, changeColumns, opColumns, out ActorId[] actors);
+        RebuildChanges(header.Heads, actors, changeColumns, opColumns, limits, new ChangeSink(graph, log));
+        return OpSetReader.Read(opColumns, actors, limits.RowsMax);
     }
 
     /// <summary>As <see cref="Read"/>, without an exception.</summary>
@@ -65,6 +61,38 @@ public static class DocumentReader
         }
     }
 
+    private static DocumentHeader ReadColumns(ReadOnlySpan<byte> documentChunk, DocumentLimits limits, DocumentColumns changeColumns, DocumentColumns opColumns, out ActorId[] actors)
+    {
+        if (!ChunkReader.TryRead(documentChunk, out Chunk chunk, out ChunkError error)) throw new AutomergeFormatException(error.Describe());
+        if (chunk.Length != documentChunk.Length) DocumentFault.Throw("data after the chunk");
+        if (!DocumentHeader.TryRead(chunk, out DocumentHeader header, out string what)) DocumentFault.Throw(what);
+        if (!chunk.ChecksumMatches(chunk.ComputeHash())) DocumentFault.Throw("bad checksum");
+        actors = header.CopyActors();
+        foreach (ActorId actor in actors)
+            if (actor.Bytes.Length > limits.MaxActorBytes) DocumentFault.Throw("actor id too long");
+
+        ReadOnlySpan<byte> rest = header.Rest;
+        changeColumns.ReadLayout(ref rest);
+        opColumns.ReadLayout(ref rest);
+        changeColumns.ReadData(ref rest, limits.MaxColumnBytes, limits.MaxInflatedBytes);
+        opColumns.ReadData(ref rest, limits.MaxColumnBytes, limits.MaxInflatedBytes - changeColumns.Bytes.Length);
+        CheckHeadRows(rest, header.Heads.Length);
+        return header;
+    }
+
+    private static void RebuildChanges(
+        ReadOnlySpan<ChangeHash> heads, ActorId[] actors, DocumentColumns changeColumns, DocumentColumns opColumns, DocumentLimits limits, IDocumentSink sink)
+    {
+        using ChangeTable changes = ChangeTable.Read(changeColumns, actors.Length, limits.RowsMax);
+        using OpTable ops = DocumentOpReader.Read(opColumns, changes, actors.Length, limits.RowsMax);
+        changes.Seal();
+        ops.Arrange(changes);
+        using ChangeRebuilder rebuilder = new(actors, changes, changeColumns, ops, limits);
+        sink.Begin(actors, changes.Count);
+        rebuilder.Run(sink);
+        rebuilder.CheckHeads(heads);
+    }
+
     // Rows of the heads: absent in old files, and nobody reads them.
     private static void CheckHeadRows(ReadOnlySpan<byte> rest, int headCount)
     {
@@ -72,5 +100,27 @@ public static class DocumentReader
         for (int i = 0; i < headCount; i++)
             if (!Leb128.TryReadUnsigned(ref rest, out _)) DocumentFault.Throw("malformed head rows");
         if (!rest.IsEmpty) DocumentFault.Throw("data left over after the head rows");
+    }
+
+    /// <summary>Fills graph and log.</summary>
+    private sealed class ChangeSink(ChangeGraph graph, ChangeLog log) : IDocumentSink
+    {
+        private int[] _actors = [];
+
+        public void Begin(IReadOnlyList<ActorId> actors, int changeCount)
+        {
+            _actors = new int[actors.Count];
+            for (int i = 0; i < _actors.Length; i++) _actors[i] = graph.InternActor(actors[i].Bytes);
+            log.Reserve(changeCount);
+        }
+
+        public bool WantsBytes(int row) => false;
+
+        public void Change(int row, int actor, in ChangeHeader header, ReadOnlySpan<int> depRows, ReadOnlySpan<byte> bytes)
+        {
+            GraphVerdict verdict = graph.AddTrusted(header.Hash, depRows, _actors[actor], header.Seq, header.StartOp, header.MaxOp);
+            if (verdict != GraphVerdict.Added) DocumentFault.Throw($"change {header.Hash} refused: {verdict}");
+            log.Add(header);
+        }
     }
 }

@@ -4,14 +4,22 @@ using Automerge.Operations;
 
 namespace Automerge.Tests.Documents;
 
-/// <summary>A document made by taking in changes, as a server does.</summary>
+/// <summary>A document made by taking in changes, or loaded, as a server does.</summary>
 internal sealed class BuiltDocument
 {
-    public ChangeGraph Graph { get; } = new(1);
+    public ChangeGraph Graph { get; private init; } = new(1);
 
-    public ChangeLog Log { get; } = new();
+    public ChangeLog Log { get; private init; } = new();
 
-    public OpSet Ops { get; } = new();
+    public OpSet Ops { get; private init; } = new();
+
+    public static BuiltDocument Load(byte[] documentChunk)
+    {
+        ChangeGraph graph = new(1);
+        ChangeLog log = new();
+        OpSet ops = DocumentReader.Load(documentChunk, DocumentLimits.Default, graph, log);
+        return new BuiltDocument { Graph = graph, Log = log, Ops = ops };
+    }
 
     public static BuiltDocument Of(IEnumerable<byte[]> changes)
     {
