@@ -33,15 +33,16 @@ public static class DocumentReader
     /// <param name="limits">What it may claim.</param>
     /// <param name="graph">Empty; void when this throws.</param>
     /// <param name="log">Empty; void when this throws.</param>
+    /// <param name="bytesMax">What <see cref="OpSet.MemoryBytes"/> may come to, now and later.</param>
     /// <returns>Its operations.</returns>
     /// <exception cref="AutomergeFormatException">The chunk is not a well-formed document, or its changes break a rule of the graph.</exception>
-    internal static OpSet Load(ReadOnlySpan<byte> documentChunk, DocumentLimits limits, ChangeGraph graph, ChangeLog log)
+    internal static OpSet Load(ReadOnlySpan<byte> documentChunk, DocumentLimits limits, ChangeGraph graph, ChangeLog log, long bytesMax = long.MaxValue)
     {
         using DocumentColumns changeColumns = new();
         using DocumentColumns opColumns = new();
         DocumentHeader header = ReadColumns(documentChunk, limits, changeColumns, opColumns, out ActorId[] actors);
         RebuildChanges(header.Heads, actors, changeColumns, opColumns, limits, new ChangeSink(graph, log));
-        return OpSetReader.Read(opColumns, actors, limits.RowsMax);
+        return OpSetReader.Read(opColumns, actors, limits.RowsMax, bytesMax);
     }
 
     /// <summary>As <see cref="Read"/>, without an exception.</summary>

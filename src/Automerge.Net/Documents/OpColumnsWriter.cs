@@ -118,12 +118,12 @@ internal sealed class OpColumnsWriter : IDisposable
         foreach (int place in places)
         {
             ReadOnlySpan<byte> key = _ops.Names.Utf8(names[place]);
-            Span<RegisterOp> ops = map.Registers[place].Ops;
-            AppendObject(map, ops.Length);
-            _keyActor.Append(IntegerColumnReader.Null, ops.Length);
-            _keyCounter.AppendNulls(ops.Length);
-            _keyString.Append(key, ops.Length);
-            foreach (ref RegisterOp op in ops) WriteOp(op);
+            Register register = map.Registers[place];
+            AppendObject(map, register.Count);
+            _keyActor.Append(IntegerColumnReader.Null, register.Count);
+            _keyCounter.AppendNulls(register.Count);
+            _keyString.Append(key, register.Count);
+            foreach (ref RegisterOp op in register.Ops) WriteOp(op);
         }
     }
 
@@ -169,12 +169,12 @@ internal sealed class OpColumnsWriter : IDisposable
     // An element's insert names what it was inserted after; all further operations name the element.
     private void WriteElement(SequenceObject sequence, in ElementRun run)
     {
-        Span<RegisterOp> ops = run.Register!.Ops;
-        AppendObject(sequence, ops.Length - 1);      // the insert has been counted with all elements
+        Register register = run.Register!;
+        AppendObject(sequence, register.Count - 1);      // the insert has been counted with all elements
         AppendElementKey(run.Reference);
-        for (int i = 1; i < ops.Length; i++) AppendElementKey(run.Id);
-        _keyString.AppendNulls(ops.Length);
-        foreach (ref RegisterOp op in ops) WriteOp(op);
+        for (int i = 1; i < register.Count; i++) AppendElementKey(run.Id);
+        _keyString.AppendNulls(register.Count);
+        foreach (ref RegisterOp op in register.Ops) WriteOp(op);
     }
 
     private void WriteOp(in RegisterOp op)
