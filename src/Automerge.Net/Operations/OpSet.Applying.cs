@@ -120,20 +120,24 @@ public sealed partial class OpSet
         return null;
     }
 
-    // The operation becomes a successor of its predecessors and, unless it is a delete, a row.
     private void Put(ref ChangeOpReader op, Register register)
     {
+        int markName = op.HasMarkName ? Names.Intern(op.MarkName) + 1 : 0;
         StoredValue value = new(op.Metadata, op.Value);
-        long? increment = op.Action == OpAction.Increment ? value.Integer : null;
+        Put(new RegisterOp { Id = op.Id, Action = op.Action, Insert = op.Insert, Expand = op.Expand, Value = value, MarkName = markName }, register);
+    }
+
+    // The operation becomes a successor of its predecessors and, unless it is a delete, a row.
+    private void Put(in RegisterOp op, Register register)
+    {
+        long? increment = op.Action == OpAction.Increment ? op.Value.Integer : null;
         foreach (LocalId predecessor in CollectionsMarshal.AsSpan(_predecessors)) register.AddSuccessor(register.Find(predecessor, Actors), op.Id, increment, Actors);
-        RowCount += _predecessors.Count;
+        CountRows(_predecessors.Count);
         _memory.Bytes += 16 * _predecessors.Count;
         if (op.Action == OpAction.Delete) return;
-        int markName = op.HasMarkName ? Names.Intern(op.MarkName) + 1 : 0;
-        RegisterOp row = new() { Id = op.Id, Action = op.Action, Insert = op.Insert, Expand = op.Expand, Value = value, MarkName = markName };
-        register.Add(row, Actors);
+        register.Add(op, Actors);
         CountRows(1);
-        CountRow(row);
+        CountRow(op);
     }
 
     private bool Hold(Register register)
@@ -172,15 +176,15 @@ public sealed partial class OpSet
     /// <summary>Takes the operations of <see cref="_applied"/> back, the last one first.</summary>
     private void TakeBack()
     {
-        for (int i = _applied.Count - 1; i >= 0; i--)
-        {
-            AppliedOp op = _applied[i];
-            if (_objects.Remove(op.Id)) _lastObject = Root;
-            if (op.Target is MapObject map) TakeBackFromMap(map, op);
-            else TakeBackFromSequence((SequenceObject)op.Target, op);
-        }
-
+        for (int i = _applied.Count - 1; i >= 0; i--) TakeBack(_applied[i]);
         _applied.Clear();
+    }
+
+    private void TakeBack(in AppliedOp op)
+    {
+        if (_objects.Remove(op.Id)) _lastObject = Root;
+        if (op.Target is MapObject map) TakeBackFromMap(map, op);
+        else TakeBackFromSequence((SequenceObject)op.Target, op);
     }
 
     private void TakeBackFromMap(MapObject map, in AppliedOp op)

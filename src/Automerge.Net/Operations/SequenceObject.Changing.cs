@@ -16,10 +16,13 @@ internal sealed partial class SequenceObject
     /// <summary>Appends in list order, as a document's rows are read: no place is looked for.</summary>
     public void Append(in ElementRun run, ReadOnlySpan<byte> bytes) => InsertAt(new ElementPlace(Last, Last.Count, 0), run, bytes);
 
-    /// <summary>Deletes an element that is deleted for the first time and has no register.</summary>
-    public void Delete(ElementPlace place, LocalId delete)
+    /// <summary>Deletes elements of one run that are deleted for the first time and have no register, with consecutive deletes.</summary>
+    /// <param name="place">The first of them.</param>
+    /// <param name="delete">Its delete.</param>
+    /// <param name="count">How many; not beyond the end of the run.</param>
+    public void Delete(ElementPlace place, LocalId delete, int count = 1)
     {
-        place = Isolate(place);
+        place = Isolate(place, count);
         ref ElementRun run = ref place.InRun;
         Debug.Assert(run.Register is null && run.Deleted.IsNone, "a register says more than one delete");
         SequenceSum visible = SumOf(run);
@@ -148,13 +151,13 @@ internal sealed partial class SequenceObject
         bytes.CopyTo(leaf.Bytes.AsSpan(offset));
     }
 
-    // Makes the element a run of its own.
-    private ElementPlace Isolate(ElementPlace place)
+    // Makes the element, or several of its run, a run of its own.
+    private ElementPlace Isolate(ElementPlace place, int count = 1)
     {
-        if (place.InRun.Count == 1) return place;
+        if (place.InRun.Count == count) return place;
         place = Reserve(place, 2);
         if (place.Element > 0) place = SplitRun(place) with { Element = 0 };
-        if (place.InRun.Count > 1) SplitRun(place with { Element = 1 });
+        if (place.InRun.Count > count) SplitRun(place with { Element = count });
         return place;
     }
 
