@@ -54,7 +54,7 @@ wanted() {
 # npm ci wipes node_modules each time; a copy of the lock file inside says that what is there is what the lock asks for.
 npm_parts() {
   local lock folder
-  for lock in tests/Ratatoskr.Interop.Tests/node/*/package-lock.json; do
+  for lock in "$@"; do
     folder=$(dirname "$lock")
     cmp -s "$lock" "$folder/node_modules/.installed-lock.json" && continue
     (cd "$folder" && npm ci --no-audit --no-fund --loglevel=error) || return 1
@@ -99,8 +99,11 @@ step "build" dotnet build Ratatoskr.sln -c Release -v q --nologo || finish
 if [ ${#only[@]} -eq 0 ]; then
   step "format" dotnet format Ratatoskr.sln --verify-no-changes --no-restore
 fi
+if wanted Automerge.Net.Tests; then
+  step "npm package of the lockstep test" npm_parts tests/Automerge.Net.Tests/Lockstep/node/package-lock.json
+fi
 if wanted Ratatoskr.Interop.Tests; then
-  step "npm packages" npm_parts
+  step "npm packages" npm_parts tests/Ratatoskr.Interop.Tests/node/*/package-lock.json
   if ! chromium >"$results/chromium.log" 2>&1; then
     say "chromium: not installed and cannot be installed here"
     tail -n 3 "$results/chromium.log"

@@ -1,0 +1,23 @@
+using System.Text.Json;
+
+namespace Automerge.Tests.Lockstep;
+
+/// <summary>What was done with several replicas of a document, and what 3.5.0 said to each step (the words are those of node/replicas.mjs).</summary>
+/// <param name="Seed">What made it; 0 when it was given step by step.</param>
+/// <param name="Steps">Lists: the step's name, the replica's number, arguments.</param>
+/// <param name="Results">One for each step; <c>{"error": …}</c> when 3.5.0 refused it.</param>
+/// <param name="Disorder">How 3.5.0 itself failed at the last step, which then has no result; null when it did not.</param>
+internal sealed record LockstepHistory(int Seed, JsonElement[] Steps, JsonElement[] Results, string? Disorder)
+{
+    public static LockstepHistory Parse(JsonElement json) => new(
+        json.GetProperty("seed").GetInt32(),
+        [.. json.GetProperty("steps").EnumerateArray()],
+        [.. json.GetProperty("results").EnumerateArray()],
+        json.TryGetProperty("disorder", out JsonElement disorder) ? disorder.GetString() : null);
+
+    /// <summary>Results of the steps of a name, with the steps.</summary>
+    public IEnumerable<(JsonElement Step, JsonElement Result)> Of(string name) =>
+        Steps.Zip(Results).Where(taken => taken.First[0].GetString() == name && !IsRefused(taken.Second));
+
+    public static bool IsRefused(JsonElement result) => result.ValueKind == JsonValueKind.Object && result.TryGetProperty("error", out _);
+}
