@@ -1,3 +1,4 @@
+using System.Buffers;
 using System.Text;
 
 namespace Automerge.Operations;
@@ -15,6 +16,17 @@ internal sealed class NameTable
 
     /// <summary>The number of a name, or -1.</summary>
     public int Find(ReadOnlySpan<byte> utf8) => _numbers.GetAlternateLookup<ReadOnlySpan<byte>>().TryGetValue(utf8, out int number) ? number : -1;
+
+    /// <summary>The number of a name, or -1.</summary>
+    public int Find(string text)
+    {
+        int length = Encoding.UTF8.GetMaxByteCount(text.Length);
+        byte[]? rented = length > 256 ? ArrayPool<byte>.Shared.Rent(length) : null;
+        Span<byte> utf8 = rented ?? stackalloc byte[256];
+        int number = Find(utf8[..Encoding.UTF8.GetBytes(text, utf8)]);
+        if (rented is not null) ArrayPool<byte>.Shared.Return(rented);
+        return number;
+    }
 
     /// <summary>The number of a name, which is remembered if it is new.</summary>
     public int Intern(ReadOnlySpan<byte> utf8)
