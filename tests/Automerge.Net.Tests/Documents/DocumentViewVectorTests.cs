@@ -1,0 +1,116 @@
+using System.Text.Json;
+using Automerge.Changes;
+using Automerge.Documents;
+using Automerge.Operations;
+using Automerge.Tests.Vectors;
+using Automerge.Values;
+
+namespace Automerge.Tests.Documents;
+
+/// <summary>Documents of automerge 3.5.0 say what it says they say.</summary>
+public class DocumentViewVectorTests
+{
+    private static readonly JsonStyle Tagged = new() { Types = JsonTypes.Tagged };
+
+    public static TheoryData<string> Documents => VectorFiles.Documents;
+
+    [Theory]
+    [MemberData(nameof(Documents))]
+    public void ToJson_is_that_of_automerge(string file)
+    {
+        JsonElement vector = VectorFiles.ReadGenerated(file);
+        AssertJson(vector.GetProperty("json"), ViewOf.Changes(ViewOf.ChangesOf(vector)).Now);
+        AssertJson(vector.GetProperty("json"), new DocumentView(OpSet.Load(vector.GetProperty("saved").GetBytesFromBase64(), DocumentLimits.Default)));
+    }
+
+    [Theory]
+    [MemberData(nameof(Documents))]
+    public void ToJson_at_old_heads_is_that_of_automerge(string file)
+    {
+        JsonElement vector = VectorFiles.ReadGenerated(file), half = vector.GetProperty("half");
+        ViewOf document = ViewOf.Changes(ViewOf.ChangesOf(vector));
+        ChangeHash[] heads = [.. half.GetProperty("heads").EnumerateArray().Select(head => ChangeHash.Parse(head.GetString()))];
+        AssertJson(half.GetProperty("json"), document.At(heads));
+    }
+
+    [Theory]
+    [MemberData(nameof(Documents))]
+    public void At_old_heads_everything_reads_as_it_did_then(string file)
+    {
+        byte[][] changes = ViewOf.ChangesOf(VectorFiles.ReadGenerated(file));
+        ViewOf whole = ViewOf.Changes(changes), growing = new();
+        List<(DocumentView Kept, string Json)> views = [];
+        for (int i = 0; i < changes.Length; i++)
+        {
+            growing.Apply(changes[i]);
+            if (i % Math.Max(1, changes.Length / 8) != 0) continue;
+            string expected = growing.Now.ToJson(Tagged);
+            Assert.Equal(expected, whole.At(growing.Graph.Heads).ToJson(Tagged));
+            views.Add((growing.At(growing.Graph.Heads), expected));
+            AssertSame(growing.Now, whole.At(growing.Graph.Heads), growing.Ops);
+        }
+
+        foreach ((DocumentView kept, string json) in views) Assert.Equal(json, kept.ToJson(Tagged));
+    }
+
+    [Theory]
+    [MemberData(nameof(Documents))]
+    public void Index_and_key_lookups_agree_with_json(string file)
+    {
+        ViewOf document = ViewOf.Changes(ViewOf.ChangesOf(VectorFiles.ReadGenerated(file)));
+        AssertSame(document.Now, document.At(document.Graph.Heads), document.Ops);
+    }
+
+    // Two views that must say the same of every object, by all ways of asking.
+    private static void AssertSame(DocumentView left, DocumentView right, OpSet ops)
+    {
+        foreach (OpObject of in ops.Objects.Append(ops.Root))
+        {
+            ObjectId obj = ops.ObjectIdOf(of.Id);
+            Assert.Equal(left.KindOf(obj), right.KindOf(obj));
+            int length = left.Length(obj);
+            Assert.Equal(length, right.Length(obj));
+            Assert.Equal(left.Length(obj, TextUnit.Scalar), right.Length(obj, TextUnit.Scalar));
+            if (of is MapObject)
+            {
+                Assert.Equal(length, left.Keys(obj).Count);
+                Assert.Equal(left.Keys(obj), right.Keys(obj));
+                foreach (string key in left.Keys(obj)) AssertSame(left, right, obj, key);
+                continue;
+            }
+
+            if (of.IsText) AssertSameText(left, right, obj);
+            for (int i = 0; i < length; i += of.IsText ? 7 : 1) AssertSame(left, right, obj, i);
+            Assert.Null(left.Get(obj, length));
+            Assert.Null(right.Get(obj, length));
+        }
+    }
+
+    private static void AssertSame(DocumentView left, DocumentView right, ObjectId obj, Prop prop)
+    {
+        Value? value = left.Get(obj, prop);
+        Assert.NotNull(value);
+        Assert.Equal(value, right.Get(obj, prop));
+        IReadOnlyList<Conflict> all = left.GetAll(obj, prop);
+        Assert.Equal(value, all[^1].Value);
+        Assert.Equal(all, right.GetAll(obj, prop));
+        Assert.Equal(all.OrderBy(conflict => conflict.Id), all);
+    }
+
+    private static void AssertSameText(DocumentView left, DocumentView right, ObjectId obj)
+    {
+        string text = left.Text(obj);
+        Assert.Equal(text, right.Text(obj));
+        Assert.Equal(text.Length, left.Length(obj));
+        if (text.Length == 0) return;
+        Value middle = left.Get(obj, text.Length / 2)!.Value;
+        if (middle.Kind == ValueKind.String) Assert.Contains(text[text.Length / 2], middle.AsString());
+    }
+
+    private static void AssertJson(JsonElement expected, DocumentView view)
+    {
+        string json = view.ToJson(Tagged);
+        using JsonDocument actual = JsonDocument.Parse(json, new JsonDocumentOptions { MaxDepth = 1000 });
+        Assert.True(JsonElement.DeepEquals(expected, actual.RootElement), $"expected {expected.GetRawText()}\nactual   {json}");
+    }
+}
