@@ -184,10 +184,12 @@ internal sealed class ChangeRebuilder : IDisposable
         Name(author);
         int predecessorCount = 0;
         bool marks = false;
-        foreach (int index in _ops.Order.Slice(first, count))
+        ReadOnlySpan<int> order = _ops.Order.Slice(first, count);
+        for (int i = 0; i < order.Length;)
         {
-            ref readonly OpRow op = ref ops[index];
-            predecessorCount += op.PredecessorCount;
+            ref readonly OpRow op = ref ops[order[i]];
+            i += op.Count;
+            predecessorCount += op.PredecessorCount * op.Count;
             marks |= op.MarkName != 0;
             if (op.KeyActor == OpRow.MapKey) Spend(_ops.Strings[(int)op.Key].Length);
             if (op.MarkName != 0) Spend(_ops.MarkNames[op.MarkName - 1].Length);
@@ -195,6 +197,7 @@ internal sealed class ChangeRebuilder : IDisposable
             ulong target = _ops.Objects[op.Object];
             if (target != 0) Name((int)(uint)target);
             if (op.KeyActor >= 0) Name(op.KeyActor);
+            if (op.PredecessorStart == OpRow.KeyIsPredecessor) continue;
             foreach (ulong id in predecessors.Slice(op.PredecessorStart, op.PredecessorCount)) Name((int)(uint)id);
         }
 

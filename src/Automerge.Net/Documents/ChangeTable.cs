@@ -60,6 +60,21 @@ internal sealed class ChangeTable : IDisposable
         return found;
     }
 
+    /// <summary>Adds further operations to a change; it must have room for them.</summary>
+    public void AssignMore(int row, int count) => _opCounts[row] += count;
+
+    /// <summary>How many operations with counters after, or before, that of an actor's operation its change can have.</summary>
+    /// <param name="actor">Whose operation was assigned last.</param>
+    /// <param name="counter">The operation's.</param>
+    /// <param name="step">1: after; -1: before.</param>
+    public long Room(int actor, uint counter, int step)
+    {
+        int found = _lastFound[actor];
+        if (step > 0) return (long)_maxOps[_rowsByActor[found]] - counter;
+        long before = found == _firstByActor[actor] ? 0 : _maxOps[_rowsByActor[found - 1]];
+        return counter - before - 1;
+    }
+
     /// <summary>After the last <see cref="Assign"/>: turns counts into positions.</summary>
     public void Seal()
     {
@@ -71,6 +86,9 @@ internal sealed class ChangeTable : IDisposable
             position += count;
         }
     }
+
+    /// <summary>Operations of all changes, after <see cref="Seal"/>.</summary>
+    public int OperationCount => _opCounts[Count];
 
     public int FirstOp(int row) => _opCounts[row];
 

@@ -18,72 +18,63 @@ internal readonly struct DocumentChangeOps(OpTable table, int firstOp, int count
     {
         ReadOnlySpan<int> order = Order;
         ReadOnlySpan<OpRow> ops = table.Rows;
-        switch (column)
+        for (int i = 0; i < order.Length;)
         {
-            case OpColumn.ObjectActor:
-                for (int i = 0; i < order.Length; i++)
-                {
-                    ulong id = table.Objects[ops[order[i]].Object];
-                    rows[i] = id == 0 ? IntegerColumnReader.Null : localActors[(int)(uint)id];
-                }
+            ref readonly OpRow op = ref ops[order[i]];
+            if (op.Count == 1)
+            {
+                rows[i++] = Number(column, op);
+                continue;
+            }
 
-                break;
-            case OpColumn.ObjectCounter:
-                for (int i = 0; i < order.Length; i++)
-                {
-                    ulong id = table.Objects[ops[order[i]].Object];
-                    rows[i] = id == 0 ? IntegerColumnReader.Null : (long)(id >> 32);
-                }
-
-                break;
-            case OpColumn.KeyActor:
-                for (int i = 0; i < order.Length; i++)
-                {
-                    int actor = ops[order[i]].KeyActor;
-                    rows[i] = actor < 0 ? IntegerColumnReader.Null : localActors[actor];
-                }
-
-                break;
-            case OpColumn.KeyCounter:
-                for (int i = 0; i < order.Length; i++)
-                {
-                    ref readonly OpRow op = ref ops[order[i]];
-                    rows[i] = op.KeyActor == OpRow.MapKey ? IntegerColumnReader.Null : op.Key;
-                }
-
-                break;
-            case OpColumn.Action:
-                for (int i = 0; i < order.Length; i++) rows[i] = (long)ops[order[i]].Action;
-                break;
-            case OpColumn.ValueMetadata:
-                for (int i = 0; i < order.Length; i++) rows[i] = ops[order[i]].Metadata;
-                break;
-            default:
-                for (int i = 0; i < order.Length; i++) rows[i] = ops[order[i]].PredecessorCount;
-                break;
+            Span<long> run = rows.Slice(i, op.Count);
+            if (column != OpColumn.KeyCounter) run.Fill(Number(column, op));
+            else
+                for (int j = 0; j < run.Length; j++) run[j] = op.KeyAt(j);
+            i += op.Count;
         }
     }
 
     public bool CopyFlags(OpColumn column, Span<bool> rows)
     {
+        bool isInsert = column == OpColumn.Insert;
+        if (!isInsert && !hasMarkNames && table.MarkNames.Count == 0) return false;
         ReadOnlySpan<int> order = Order;
         ReadOnlySpan<OpRow> ops = table.Rows;
         bool any = false;
-        if (column == OpColumn.Insert)
-            for (int i = 0; i < order.Length; i++) any |= rows[i] = ops[order[i]].Insert;
-        else if (hasMarkNames || table.MarkNames.Count > 0)
-            for (int i = 0; i < order.Length; i++) any |= rows[i] = ops[order[i]].Expand;
+        for (int i = 0; i < order.Length;)
+        {
+            ref readonly OpRow op = ref ops[order[i]];
+            bool value = isInsert ? op.Insert : op.Expand;
+            any |= value;
+            rows.Slice(i, op.Count).Fill(value);
+            i += op.Count;
+        }
+
         return any;
     }
 
     public void CopyPredecessors(Span<long> actors, Span<long> counters)
     {
+        ReadOnlySpan<int> order = Order;
         ReadOnlySpan<OpRow> ops = table.Rows;
         ReadOnlySpan<ulong> predecessors = table.Predecessors;
         int next = 0;
-        foreach (int index in Order)
+        for (int i = 0; i < order.Length;)
         {
-            ref readonly OpRow op = ref ops[index];
+            ref readonly OpRow op = ref ops[order[i]];
+            i += op.Count;
+            if (op.PredecessorStart == OpRow.KeyIsPredecessor)
+            {
+                for (int j = 0; j < op.Count; j++)
+                {
+                    actors[next] = localActors[op.KeyActor];
+                    counters[next++] = op.KeyAt(j);
+                }
+
+                continue;
+            }
+
             foreach (ulong id in predecessors.Slice(op.PredecessorStart, op.PredecessorCount))
             {
                 actors[next] = localActors[(int)(uint)id];
@@ -94,8 +85,9 @@ internal readonly struct DocumentChangeOps(OpTable table, int firstOp, int count
 
     public bool TryGetString(OpColumn column, int row, out ReadOnlySpan<byte> value)
     {
-        ref readonly OpRow op = ref table.Rows[Order[row]];
         value = default;
+        if (Order[row] < 0) return false;      // one of many: they have neither map keys nor mark names
+        ref readonly OpRow op = ref table.Rows[Order[row]];
         if (column == OpColumn.KeyString ? op.KeyActor != OpRow.MapKey : op.MarkName == 0) return false;
         (int offset, int length) = column == OpColumn.KeyString ? table.Strings[(int)op.Key] : table.MarkNames[op.MarkName - 1];
         value = table.Columns.Bytes.Slice(offset, length);
@@ -104,12 +96,37 @@ internal readonly struct DocumentChangeOps(OpTable table, int firstOp, int count
 
     public void WriteValues(PooledBuffer output)
     {
+        ReadOnlySpan<int> order = Order;
         ReadOnlySpan<OpRow> ops = table.Rows;
         ReadOnlySpan<byte> bytes = table.Columns.Bytes;
-        foreach (int index in Order)
+        for (int i = 0; i < order.Length;)
         {
-            ref readonly OpRow op = ref ops[index];
-            if (op.Metadata > 15) output.WriteBytes(bytes.Slice(op.ValueOffset, (int)(op.Metadata >> 4)));
+            ref readonly OpRow op = ref ops[order[i]];
+            if (op.Metadata > 15) output.WriteBytes(bytes.Slice(op.ValueOffset, op.Count * (int)(op.Metadata >> 4)));
+            i += op.Count;
+        }
+    }
+
+    private long Number(OpColumn column, in OpRow op)
+    {
+        switch (column)
+        {
+            case OpColumn.ObjectActor:
+                ulong target = table.Objects[op.Object];
+                return target == 0 ? IntegerColumnReader.Null : localActors[(int)(uint)target];
+            case OpColumn.ObjectCounter:
+                target = table.Objects[op.Object];
+                return target == 0 ? IntegerColumnReader.Null : (long)(target >> 32);
+            case OpColumn.KeyActor:
+                return op.KeyActor < 0 ? IntegerColumnReader.Null : localActors[op.KeyActor];
+            case OpColumn.KeyCounter:
+                return op.KeyActor == OpRow.MapKey ? IntegerColumnReader.Null : op.Key;
+            case OpColumn.Action:
+                return (long)op.Action;
+            case OpColumn.ValueMetadata:
+                return op.Metadata;
+            default:
+                return op.PredecessorCount;
         }
     }
 }

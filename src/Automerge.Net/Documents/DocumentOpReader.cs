@@ -47,6 +47,10 @@ internal ref struct DocumentOpReader
     private ulong _element;
     private int _string;
 
+    // The element read last, when it was typed and nothing more is known of it than, perhaps, its one successor; else 0.
+    private ulong _typed;
+    private ulong _deleted;
+
     private DocumentOpReader(DocumentColumns columns, ChangeTable changes, int actorCount, int rowCount)
     {
         _columns = columns;
@@ -83,7 +87,9 @@ internal ref struct DocumentOpReader
         long successors = CountSuccessors(columns.Get(ColumnSpec.SuccessorCount), rowsMax - rows);
 
         DocumentOpReader reader = new(columns, changes, actorCount, (int)rows);
-        OpTable table = new(columns, (int)(rows + successors), (int)successors);
+        // Every change has a row; and each run of typing takes some bytes to describe.
+        int rowsExpected = changes.Count + (columns.Bytes.Length / 4) + 16;
+        OpTable table = new(columns, rowsExpected, (int)(rows + successors), (int)successors);
         try
         {
             reader._table = table;
@@ -115,7 +121,12 @@ internal ref struct DocumentOpReader
 
     private void Run()
     {
-        for (int row = 0; row < _rowCount; row++) ReadRow(row);
+        for (int row = 0; row < _rowCount;)
+        {
+            ReadRow(row++);
+            row += TakeTyping(row);
+        }
+
         _group.Close();
         _marks.Close();
         _kinds.Close();
@@ -141,6 +152,7 @@ internal ref struct DocumentOpReader
         _group.AddRow(id);
         ref OpRow op = ref _table.Add();
         op.Counter = (uint)(id >> 32);
+        op.Count = 1;
         op.Change = _changes.Assign((int)(uint)id, (uint)(id >> 32));
         op.Object = _table.Objects.Count - 1;
         op.KeyActor = keyActor;
@@ -153,7 +165,126 @@ internal ref struct DocumentOpReader
         op.Action = (OpAction)action;
         op.Insert = insert;
         op.Expand = expand;
+        op.KeyStep = 0;
+        _typed = insert && action == (long)OpAction.Set && !expand ? id : 0;
         ReadSuccessors(id);
+    }
+
+    // After an element that was typed: how many more come that only count on from it. They join its row.
+    private int TakeTyping(int row)
+    {
+        if (_typed == 0) return 0;
+        uint actor = (uint)_typed, counter = (uint)(_typed >> 32);
+        long count = Math.Min(Math.Min(_objectActor.Remaining, _objectCounter.Remaining), Math.Min(_keyString.Remaining, _markName.Remaining));
+        count = Math.Min(count, Math.Min(Math.Min(_keyActor.Remaining, _keyCounter.Remaining), Math.Min(_idActor.Remaining, _idCounter.Remaining)));
+        count = Math.Min(count, Math.Min(Math.Min(_insert.Remaining, _action.Remaining), Math.Min(_expand.Remaining, _metadata.Remaining)));
+        count = Math.Min(count, Math.Min(_successorCount.Remaining, _rowCount - row));
+        bool typing = count > 0 && _insert.Value && _action.Value == (long)OpAction.Set && !_expand.Value && _markName.IsNull && _keyString.IsNull
+            && _idActor.Value == actor && _idCounter.Step == 1 && _keyActor.Value == actor && _keyCounter.First == counter && _keyCounter.Step == 1;
+        if (!typing) return 0;
+        if (_successorCount.Value == 0 && _deleted == 0) return TakeTyped(count, actor, counter);
+        return _successorCount.Value == 1 && _deleted != 0 ? TakeDeleted(count, actor, counter) : 0;
+    }
+
+    private int TakeTyped(long count, uint actor, uint counter)
+    {
+        ref OpRow op = ref _table.At(_table.Count - 1);
+        bool counts = op.KeyActor == (int)actor && op.Key + 1 == op.Counter && op.Metadata == (uint)_metadata.Value;
+        long room = _changes.MaxOp(op.Change) - counter;
+        if (counts && room > 0)
+        {
+            count = Math.Min(count, room);
+            op.Count += (int)count;
+            op.KeyStep = 1;
+            _changes.AssignMore(op.Change, (int)count);
+        }
+        else
+        {
+            _group.Close();
+            count = AddTyped(count, actor, counter);
+            _group.AddRow(_element + ((ulong)count << 32));
+        }
+
+        TakeRows(count);
+        _group.ReplaceRow(_element);
+        return (int)count;
+    }
+
+    // Elements each with a delete, the deletes counting on as well, up or down. The last one is left, for an update may follow it.
+    private int TakeDeleted(long count, uint actor, uint counter)
+    {
+        uint deleter = (uint)_deleted, delete = (uint)(_deleted >> 32);
+        int step = (int)_successorCounter.Step;
+        count = Math.Min(count - 1, Math.Min(_successorActor.Remaining, _successorCounter.Remaining));
+        if (count > 0 && step == -1) count = Math.Min(count, ((long)delete - counter - 1) / 2);      // deletes come after what they delete
+        if (count <= 0 || step is not (1 or -1) || _successorActor.Value != deleter || _successorCounter.First != (long)delete + step) return 0;
+
+        // The element before has no update either, as an insert follows: so its successor is a delete.
+        _group.Close();
+        int change = _changes.Assign((int)deleter, (uint)(delete + step));
+        count = Math.Min(count, _changes.Room((int)deleter, (uint)(delete + step), step) + 1);
+        count = AddTyped(count, actor, counter);
+        _changes.AssignMore(change, (int)count - 1);
+        OpRow typed = _table.At(_table.Count - 1);
+        _table.Add() = new OpRow
+        {
+            Counter = step == 1 ? delete + 1 : delete - (uint)count,
+            Count = (int)count,
+            Change = change,
+            Object = typed.Object,
+            KeyActor = (int)actor,
+            Key = step == 1 ? typed.Counter : typed.Counter + (uint)count - 1,
+            KeyStep = (sbyte)step,
+            PredecessorStart = OpRow.KeyIsPredecessor,
+            PredecessorCount = 1,
+            Action = OpAction.Delete,
+        };
+        TakeRows(count);
+        if (!_successorCounter.Take(count)) Missing("successor");
+        _successorActor.Take(count);
+        return (int)count;
+    }
+
+    // A row of elements typed after one, as many as are in one change; returns how many.
+    private readonly long AddTyped(long count, uint actor, uint after)
+    {
+        int change = _changes.Assign((int)actor, after + 1);
+        count = Math.Min(count, _changes.MaxOp(change) - after);
+        _changes.AssignMore(change, (int)count - 1);
+        _table.Add() = new OpRow
+        {
+            Counter = after + 1,
+            Count = (int)count,
+            Change = change,
+            Object = _table.Objects.Count - 1,
+            KeyActor = (int)actor,
+            Key = after,
+            KeyStep = 1,
+            Metadata = (uint)_metadata.Value,
+            ValueOffset = _valueOffset,
+            Action = OpAction.Set,
+            Insert = true,
+        };
+        return count;
+    }
+
+    private void TakeRows(long count)
+    {
+        _objectActor.Take(count);
+        _objectCounter.Take(count);
+        _keyString.Take(count);
+        _markName.Take(count);
+        _keyActor.Take(count);
+        _idActor.Take(count);
+        _insert.Take(count);
+        _action.Take(count);
+        _expand.Take(count);
+        _metadata.Take(count);
+        _successorCount.Take(count);
+        if (!_keyCounter.Take(count) | !_idCounter.Take(count)) Missing("operation id");
+        _valueOffset += (int)count * (int)(_metadata.Value >> 4);
+        _listOrder.AddTyping((int)count);
+        _element += (ulong)count << 32;
     }
 
     private readonly void Note(OpAction action, ulong id, bool named)
@@ -297,6 +428,8 @@ internal ref struct DocumentOpReader
     {
         if (!_successorCount.TryNext(out long count) || count < 0) Missing("successor count");
         ulong previous = id;
+        _deleted = 0;
+        if (count > 1) _typed = 0;
         for (long i = 0; i < count; i++)
         {
             if (!_successorActor.TryNext(out long actor) | !_successorCounter.TryNext(out long counter)) Missing("successor");
@@ -305,6 +438,7 @@ internal ref struct DocumentOpReader
             if (successor <= previous) DocumentFault.Throw("successors not ascending, or not after their operation");
             _group.AddSuccessor(successor, id);
             previous = successor;
+            _deleted = successor;
         }
     }
 

@@ -22,6 +22,9 @@ internal sealed class GroupResolver(OpTable table, ChangeTable changes)
         _rows.Add(id);
     }
 
+    /// <summary>The row added last stands for more elements now; the group is of the last of them.</summary>
+    public void ReplaceRow(ulong id) => _rows[^1] = id;
+
     public void AddSuccessor(ulong successor, ulong row) => _edges.Add(new Edge(successor, row));
 
     /// <summary>Ends the group.</summary>
@@ -44,13 +47,22 @@ internal sealed class GroupResolver(OpTable table, ChangeTable changes)
         for (int i = 0; i < edges.Length;)
         {
             ulong successor = edges[i].Successor;
+            while (row < rows.Length && rows[row] < successor) row++;
+            bool hasRow = row < rows.Length && rows[row] == successor;
+            bool isAlone = i + 1 == edges.Length || edges[i + 1].Successor != successor;
+            if (!hasRow && isAlone && edges[i].Row == rows[0] && table.At(firstRow).Insert)
+            {
+                AddDelete(successor, firstRow).PredecessorStart = OpRow.KeyIsPredecessor;
+                i++;
+                continue;
+            }
+
             int start = table.PredecessorCount;
             for (; i < edges.Length && edges[i].Successor == successor; i++) table.AddPredecessor(edges[i].Row);
-
-            while (row < rows.Length && rows[row] < successor) row++;
-            ref OpRow op = ref row < rows.Length && rows[row] == successor ? ref table.At(firstRow + row) : ref AddDelete(successor, firstRow);
+            int count = table.PredecessorCount - start;
+            ref OpRow op = ref hasRow ? ref table.At(firstRow + row) : ref AddDelete(successor, firstRow);
             op.PredecessorStart = start;
-            op.PredecessorCount = table.PredecessorCount - start;
+            op.PredecessorCount = count;
         }
     }
 
@@ -61,10 +73,12 @@ internal sealed class GroupResolver(OpTable table, ChangeTable changes)
         ref OpRow op = ref table.Add();
         op = default;
         op.Counter = (uint)(id >> 32);
+        op.Count = 1;
+        op.PredecessorCount = 1;
         op.Change = changes.Assign((int)(uint)id, op.Counter);
         op.Object = deleted.Object;
         op.KeyActor = deleted.Insert ? (int)(uint)_rows[0] : deleted.KeyActor;
-        op.Key = deleted.Insert ? deleted.Counter : deleted.Key;
+        op.Key = deleted.Insert ? (uint)(_rows[0] >> 32) : deleted.Key;
         op.Action = OpAction.Delete;
         return ref op;
     }

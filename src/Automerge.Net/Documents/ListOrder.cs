@@ -46,6 +46,9 @@ internal sealed class ListOrder
         if (!next) _path.Add(new Run(id, 1));
     }
 
+    /// <summary>Adds elements inserted each after the one before, the first after the one added last, with its actor's next counters.</summary>
+    public void AddTyping(int count) => _path[^1] = _path[^1] with { Count = _path[^1].Count + (uint)count };
+
     /// <summary>Elements with consecutive counters of one actor, each inserted after the one before.</summary>
     private readonly record struct Run(ulong First, uint Count)
     {
