@@ -1,0 +1,85 @@
+using Automerge.Changes;
+using Automerge.Format;
+using Automerge.Operations;
+
+namespace Automerge.Documents;
+
+/// <summary>Folds changes that were kept one by one into a document chunk, which is smaller by far and read as one.</summary>
+/// <remarks>Pure functions; safe on any thread, meant for one that may take its time: some 100 ms for a long history, and its memory.</remarks>
+public static class DocumentCompactor
+{
+    // What is folded was accepted before, under whatever bounds: they are not this code's to judge.
+    private static readonly ChangeGraphLimits AsAccepted = new() { StartOpSlack = uint.MaxValue, HeadsMax = ushort.MaxValue, DepsMax = ushort.MaxValue };
+
+    // The framework's own seed of the process: secret and random enough for a table that lives as long as one call.
+    private static readonly ulong HashKey = ((ulong)(uint)HashCode.Combine(1) << 32) | (uint)HashCode.Combine(2);
+
+    /// <summary>Makes one document chunk of a snapshot and the changes after it, and reads it back: every change has the hash it had and the place it had.</summary>
+    /// <param name="snapshotChunk">A document chunk; empty when there is none yet.</param>
+    /// <param name="changeChunks">Type-1 chunks, concatenated in the order in which they were accepted. Those that the snapshot has are passed over.</param>
+    /// <param name="limits">What snapshot and result may claim.</param>
+    /// <exception cref="AutomergeFormatException">Something given is damaged, does not fit or is too large, or the result is not what was given; the message says which.</exception>
+    public static byte[] Compact(ReadOnlySpan<byte> snapshotChunk, ReadOnlySpan<byte> changeChunks, DocumentLimits limits)
+    {
+        ArgumentNullException.ThrowIfNull(limits);
+        ChangeGraph graph = new(HashKey, AsAccepted);
+        byte[] written = Write(snapshotChunk, changeChunks, limits, graph);
+        ReadBack sink = new(graph);
+        DocumentReader.Read(written, limits, sink);
+        sink.CheckEnd();
+        return written;
+    }
+
+    // A method of its own, so that the op set is gone before the result is read back.
+    private static byte[] Write(ReadOnlySpan<byte> snapshotChunk, ReadOnlySpan<byte> changeChunks, DocumentLimits limits, ChangeGraph graph)
+    {
+        ChangeLog log = new();
+        OpSet ops = snapshotChunk.IsEmpty ? new OpSet() : DocumentReader.Load(snapshotChunk, limits, graph, log);
+        ops.RowsMax = limits.RowsMax;
+        while (!changeChunks.IsEmpty)
+        {
+            if (!ChunkReader.TryRead(changeChunks, out Chunk chunk, out ChunkError error)) throw new AutomergeFormatException($"change {graph.Count}: {error.Describe()}");
+            Apply(chunk.Bytes, graph, log, ops);
+            changeChunks = changeChunks[chunk.Length..];
+        }
+
+        return DocumentWriter.Write(graph, log, ops);
+    }
+
+    private static void Apply(ReadOnlySpan<byte> changeChunk, ChangeGraph graph, ChangeLog log, OpSet ops)
+    {
+        ChangeVerdict verdict = ChangeVerifier.Verify(changeChunk, ChangeLimits.Default, out ChangeHeader header);
+        if (!verdict.IsOk) throw new AutomergeFormatException($"change {graph.Count}: {verdict}");
+        GraphVerdict place = graph.TryAdd(header.Hash, header.Deps, header.Actor, header.Seq, header.StartOp, header.OpCount);
+        if (place == GraphVerdict.Duplicate) return;
+        if (place != GraphVerdict.Added) throw new AutomergeFormatException($"change {header.Hash}: {place}");
+        verdict = ops.TryApply(changeChunk, header.Hash, graph);
+        if (!verdict.IsOk) throw new AutomergeFormatException($"change {header.Hash}: {verdict}");
+        log.Add(header);
+    }
+
+    /// <summary>Compares what a document says with what it was made from.</summary>
+    private sealed class ReadBack(ChangeGraph graph) : IDocumentSink
+    {
+        private int _rows;
+
+        public void Begin(IReadOnlyList<ActorId> actors, int changeCount)
+        {
+        }
+
+        public bool WantsBytes(int row) => false;
+
+        public void Change(int row, int actor, in ChangeHeader header, ReadOnlySpan<int> depRows, ReadOnlySpan<byte> bytes)
+        {
+            if (row >= graph.Count || header.Hash != graph.HashAt(row)) Fail(row);
+            _rows = row + 1;
+        }
+
+        public void CheckEnd()
+        {
+            if (_rows != graph.Count) Fail(_rows);
+        }
+
+        private static void Fail(int row) => throw new AutomergeFormatException($"the compacted document is not what was compacted: change {row} is another one");
+    }
+}
