@@ -1,0 +1,95 @@
+using System.Text.Json;
+using Automerge.Changes;
+using Automerge.Documents;
+using Automerge.Format;
+using Automerge.Tests.Changes;
+using Automerge.Tests.Vectors;
+using FsCheck;
+using FsCheck.Fluent;
+
+namespace Automerge.Tests.Documents;
+
+public class DocumentCompactorTests
+{
+    public static TheoryData<string> Documents => VectorFiles.Documents;
+
+    [Theory]
+    [MemberData(nameof(Documents))]
+    public void Compact_of_all_changes_is_the_save_of_automerge(string file)
+    {
+        JsonElement vector = VectorFiles.ReadGenerated(file);
+        byte[][] changes = [.. DocumentWriterVectorTests.Changes(vector)];
+        InflatedDocument.AssertSame(vector.GetProperty("saved").GetBytesFromBase64(), Compact([], changes));
+    }
+
+    [Theory]
+    [MemberData(nameof(Documents))]
+    public void Compact_of_the_save_of_half_and_the_rest_is_the_full_save(string file)
+    {
+        JsonElement vector = VectorFiles.ReadGenerated(file), half = vector.GetProperty("half");
+        byte[] snapshot = half.GetProperty("saved").GetBytesFromBase64();
+        byte[][] changes = [.. DocumentWriterVectorTests.Changes(vector)];
+        byte[] compacted = Compact(snapshot, changes[half.GetProperty("changes").GetInt32()..]);
+
+        // Saves differ in the order in which the replicas came by the changes: the half was saved by one that had them in another.
+        RecordingSink order = new();
+        DocumentReader.Read(snapshot, DocumentLimits.Default, order);
+        bool sameOrder = vector.GetProperty("hashes").EnumerateArray().Take(order.Hashes.Count).Select(hash => hash.GetString()!).SequenceEqual(order.Hashes.Select(hash => hash.ToString()));
+        byte[] full = vector.GetProperty("saved").GetBytesFromBase64();
+        if (sameOrder) InflatedDocument.AssertSame(full, compacted);
+        else Assert.Equal(DocumentReaderVectorTests.Heads(full), DocumentReaderVectorTests.Heads(compacted));
+    }
+
+    [Fact]
+    public void Compact_cut_anywhere_gives_the_save_of_all()
+    {
+        Prop.ForAll(Gen.Choose(0, int.MaxValue).ToArbitrary(), seed =>
+        {
+            List<byte[]> changes = RandomDocument.Make(seed, 24);
+            int cut = seed % (changes.Count + 1);
+            byte[] snapshot = BuiltDocument.Of(changes.Take(cut)).Save();
+            Assert.Equal(BuiltDocument.Of(changes).Save(), Compact(snapshot, [.. changes.Skip(cut)]));
+        }).QuickCheckThrowOnFailure();
+    }
+
+    [Fact]
+    public void Compact_passes_over_changes_of_the_snapshot()
+    {
+        List<byte[]> changes = RandomDocument.Make(1, 24);
+        byte[] all = BuiltDocument.Of(changes).Save();
+        Assert.Equal(all, Compact(all, [.. changes]));
+        Assert.Equal(all, Compact(all, []));
+    }
+
+    [Fact]
+    public void Compact_of_nothing_is_the_empty_document() => Assert.Equal(new BuiltDocument().Save(), Compact([], []));
+
+    [Fact]
+    public void Compact_names_the_change_that_does_not_fit()
+    {
+        byte[] first = new Change { Actor = TestChanges.Bob, Seq = 1, StartOp = 1, Operations = [new ChangeOp { Key = OpKey.Map("a"), Action = OpAction.Set }] }.Encode(out ChangeHash hash);
+        byte[] second = new Change { Deps = [hash], Actor = TestChanges.Bob, Seq = 2, StartOp = 2, Operations = [new ChangeOp { Key = OpKey.Map("a"), Action = OpAction.Set }] }.Encode(out ChangeHash secondHash);
+        ChangeOp misplaced = new() { Object = new OpId(1, TestChanges.Bob), Key = OpKey.Map("x"), Action = OpAction.Set };
+        byte[] misfit = new Change { Deps = [hash], Actor = TestChanges.Bob, Seq = 2, StartOp = 2, Operations = [misplaced] }.Encode(out ChangeHash misfitHash);
+
+        Assert.Equal($"change {secondHash}: {GraphVerdict.MissingDeps}", Refusal([], [second]));
+        Assert.StartsWith($"change {misfitHash}: Reference", Refusal([], [first, misfit]), StringComparison.Ordinal);
+        Assert.StartsWith("change 1: ", Refusal([], [first, second[..^1]]), StringComparison.Ordinal);
+        Assert.StartsWith("change 1: ", Refusal([], [first, new BuiltDocument().Save()]), StringComparison.Ordinal);
+        second[^1] ^= 1;
+        Assert.StartsWith("change 1: Checksum", Refusal([], [first, second]), StringComparison.Ordinal);
+        Assert.NotEmpty(Refusal(first, []));
+    }
+
+    [Fact]
+    public void Compact_beyond_the_limits_is_refused()
+    {
+        List<byte[]> changes = RandomDocument.Make(3, 24);
+        DocumentLimits limits = new() { MaxRows = 10 };
+        Assert.Throws<AutomergeFormatException>(() => DocumentCompactor.Compact(default, changes.SelectMany(change => change).ToArray(), limits));
+    }
+
+    private static byte[] Compact(byte[] snapshot, byte[][] changes) => DocumentCompactor.Compact(snapshot, changes.SelectMany(change => change).ToArray(), DocumentLimits.Default);
+
+    private static string Refusal(byte[] snapshot, byte[][] changes) => Assert.Throws<AutomergeFormatException>(() => Compact(snapshot, changes)).Message;
+}
