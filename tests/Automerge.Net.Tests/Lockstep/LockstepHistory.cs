@@ -1,4 +1,5 @@
 using System.Text.Json;
+using Automerge.Changes;
 
 namespace Automerge.Tests.Lockstep;
 
@@ -18,6 +19,16 @@ internal sealed record LockstepHistory(int Seed, JsonElement[] Steps, JsonElemen
     /// <summary>Results of the steps of a name, with the steps.</summary>
     public IEnumerable<(JsonElement Step, JsonElement Result)> Of(string name) =>
         Steps.Zip(Results).Where(taken => taken.First[0].GetString() == name && !IsRefused(taken.Second));
+
+    /// <summary>The heads that a step's argument names; null when it names none.</summary>
+    public ChangeHash[]? HeadsOf(JsonElement name)
+    {
+        if (name.ValueKind == JsonValueKind.Null) return null;
+        string heads = name.GetString()!;
+        return heads == "h0" ? [] : Hashes(Of("note").Last(note => note.Step[2].GetString() == heads).Result);
+    }
+
+    public static ChangeHash[] Hashes(JsonElement list) => [.. list.EnumerateArray().Select(hash => ChangeHash.Parse(hash.GetString()))];
 
     public static bool IsRefused(JsonElement result) => result.ValueKind == JsonValueKind.Object && result.TryGetProperty("error", out _);
 }

@@ -37,6 +37,9 @@ internal sealed class LockstepNode : IDisposable
     /// <summary>What 3.5.0 says to given steps.</summary>
     public LockstepHistory Run(IEnumerable<JsonElement> steps) => LockstepHistory.Parse(Ask(JsonSerializer.Serialize(new { steps })));
 
+    /// <summary>What 3.5.0 reads in documents: heads and content.</summary>
+    public IReadOnlyList<JsonElement> Read(IEnumerable<byte[]> documents) => [.. Ask(JsonSerializer.Serialize(new { documents })).EnumerateArray()];
+
     public void Dispose()
     {
         if (!_process.HasExited) _process.Kill();

@@ -25,11 +25,12 @@ public class LockstepTests
         using CancellationTokenSource enough = new();
         using BlockingCollection<LockstepHistory> histories = new(4 * BatchSize);
         using LockstepNode node = LockstepNode.Start();
+        using LockstepNode reader = LockstepNode.Start();
         Task making = Task.Run(() => Make(node, histories, enough.Token));
         foreach (LockstepHistory history in histories.GetConsumingEnumerable())
         {
             if (history.Disorder is not null) disorders++;
-            if (Difference(history) is { } difference)
+            if (Difference(history, reader) is { } difference)
             {
                 firstDifferent ??= history;
                 differences.Add($"seed {history.Seed}: {difference}");
@@ -42,8 +43,8 @@ public class LockstepTests
         await making;
         if (firstDifferent is not null)
         {
-            LockstepHistory least = LockstepReducer.Reduce(node, firstDifferent, Difference);
-            differences.Insert(0, $"seed {firstDifferent.Seed}, reduced:\n{LockstepReducer.Describe(least)}\n{Difference(least)}");
+            LockstepHistory least = LockstepReducer.Reduce(node, firstDifferent, history => Difference(history, reader));
+            differences.Insert(0, $"seed {firstDifferent.Seed}, reduced:\n{LockstepReducer.Describe(least)}\n{Difference(least, reader)}");
         }
 
         Assert.True(differences.Count == 0, string.Join("\n\n", differences));
@@ -72,11 +73,12 @@ public class LockstepTests
         }
     }
 
-    private static string? Difference(LockstepHistory history)
+    private static string? Difference(LockstepHistory history, LockstepNode reader)
     {
         try
         {
             ChangesInAnyOrder.Check(history);
+            if (DocumentsAgree.Check(history) is { } saved) DocumentsAgree.CheckReadBack(history, reader.Read([saved])[0]);
             return null;
         }
         catch (Exception exception) when (exception is not OutOfMemoryException)

@@ -35,6 +35,8 @@ class History {
     this.seed = seed
     this.random = random(seed)
     const r = this.random
+    // An empty message is kept apart: 3.5.0's saves tell it from none until they are made from changes that were loaded.
+    this.messages = [null, null, null, "m", "ünï 😀", ...(r.int(5) === 0 ? [""] : [])]
     // What a history is mostly about, so that some go deep where others go wide.
     this.liking = { maps: r.int(4), lists: r.int(4), texts: 1 + r.int(6), marks: r.int(4), odd: r.int(10) === 0 ? 3 : 0, patience: r.pick([1, 2, 3, 12]) }
   }
@@ -150,7 +152,7 @@ class History {
     this.take("save", replica)
   }
 
-  message = () => this.random.pick([null, null, null, "m", "", "ünï 😀"])
+  message = () => this.random.pick(this.messages)
 
   time = () => this.random.pick([0, 1, 1_600_000_000 + this.random.int(100_000_000), -5])
 }

@@ -19,6 +19,17 @@ export function toValue(type, text) {
   }
 }
 
+export function readDocument(document) {
+  try {
+    const handle = A.getBackend(A.load(new Uint8Array(Buffer.from(document, "base64"))))
+    const said = { heads: handle.getHeads(), root: describe(A, handle, undefined) }
+    handle.free()
+    return said
+  } catch (error) {
+    return { error: String(error?.message ?? error) }
+  }
+}
+
 const emptyOf = kind => (kind === "map" ? {} : kind === "list" ? [] : "")
 const base64 = bytes => Buffer.from(bytes).toString("base64")
 const newHandle = actor => A.getBackend(A.init({ actor }))
