@@ -37,7 +37,7 @@ public sealed partial class DocumentView
     {
         if (RegisterOf(FindMap(obj), key) is not { } register) return null;
         int winner = _showing.Winner(register);
-        return winner < 0 ? null : _showing.ValueOf(register, winner);
+        return winner < 0 ? default(Value?) : _showing.ValueOf(register, winner);
     }
 
     /// <summary>The element of a list or text at an index; null beyond the end. A text's elements are strings, of one character each as a rule.</summary>
@@ -77,7 +77,7 @@ public sealed partial class DocumentView
 
         List<Conflict> all = [];
         if (register is null) return all;
-        for (int i = _showing.Winner(register); i >= 0; i = _showing.NextBelow(register, i)) all.Add(new Conflict(_showing.ValueOf(register, i), Ops.OpIdOf(register.Ops[i].Id)));
+        for (int i = _showing.Winner(register); i >= 0; i = _showing.NextBelow(register, i)) all.Add(new Conflict(_showing.ValueOf(register, i), Ops.OpIdOf(register[i].Id)));
         all.Reverse();
         return all;
     }

@@ -49,8 +49,11 @@ internal struct SequenceWalk
     /// <summary>How many show.</summary>
     public int Count { get; private set; }
 
-    /// <summary>The operation of a mark's beginning or end.</summary>
-    public readonly bool IsMark => Register is { } register && register.Ops[0].Action == OpAction.Mark;
+    /// <summary>Whether a mark begins or ends.</summary>
+    public readonly bool IsMark => Register is { } register && register[0].Action == OpAction.Mark;
+
+    /// <summary>Whether a block marker shows: a map in a text.</summary>
+    public readonly bool IsBlock => Register is { } register && Winner >= 0 && register[Winner].Action == OpAction.MakeMap;
 
     /// <summary>Bytes of the values that show of a run of scalars.</summary>
     public readonly ReadOnlySpan<byte> Bytes
@@ -71,7 +74,7 @@ internal struct SequenceWalk
         get
         {
             if (Register is not { } register) return Bytes;
-            ref RegisterOp op = ref register.Ops[Winner];
+            ref RegisterOp op = ref register[Winner];
             return op.Action == OpAction.Set && op.Value.Type == ScalarCode.String ? op.Value.Bytes : "\uFFFC"u8;
         }
     }
@@ -143,7 +146,7 @@ internal struct SequenceWalk
         Start = 0;
         Winner = _showing.Winner(register);
         Count = Winner < 0 ? 0 : 1;
-        return Winner >= 0 || _stops == WalkStops.All || (_stops == WalkStops.ShownAndMarks && register.Ops[0].Action == OpAction.Mark && _showing.Exists(run.Id));
+        return Winner >= 0 || _stops == WalkStops.All || (_stops == WalkStops.ShownAndMarks && register[0].Action == OpAction.Mark && _showing.Exists(run.Id));
     }
 
     private void NextLeaf()

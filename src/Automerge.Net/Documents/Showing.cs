@@ -36,7 +36,7 @@ internal readonly struct Showing(OpSet ops, CausalPast past)
     /// <summary>The value of an operation that shows.</summary>
     public Value ValueOf(Register register, int place)
     {
-        ref RegisterOp op = ref register.Ops[place];
+        ref RegisterOp op = ref register[place];
         if (op.IsMake) return Value.Object(Ops.ObjectIdOf(op.Id), KindOf(op.Action));
         return op.IsCounter ? Value.Counter(CounterOf(register, place)) : Value.Decode(op.Value);
     }
@@ -44,7 +44,7 @@ internal readonly struct Showing(OpSet ops, CausalPast past)
     /// <summary>What a counter stands at.</summary>
     public long CounterOf(Register register, int place)
     {
-        ref RegisterOp op = ref register.Ops[place];
+        ref RegisterOp op = ref register[place];
         if (_now || op.Successors is null) return op.CounterValue;
         long sum = op.Value.Integer;
         foreach (LocalId successor in op.Successors.Ids)
@@ -104,7 +104,7 @@ internal readonly struct Showing(OpSet ops, CausalPast past)
 
     private bool IsVisible(Register register, int place)
     {
-        ref RegisterOp op = ref register.Ops[place];
+        ref RegisterOp op = ref register[place];
         if (_now) return op.IsVisible;
         if (!op.HoldsValue || !Past.Covers(op.Id)) return false;
         if (op.Successors is null) return op.Successor.IsNone || !Past.Covers(op.Successor);
@@ -120,6 +120,6 @@ internal readonly struct Showing(OpSet ops, CausalPast past)
     private long? IncrementOf(Register register, LocalId id)
     {
         int place = register.Find(id, Ops.Actors);
-        return place >= 0 && register.Ops[place].Action == OpAction.Increment ? register.Ops[place].Value.Integer : null;
+        return place >= 0 && register[place].Action == OpAction.Increment ? register[place].Value.Integer : null;
     }
 }

@@ -171,8 +171,8 @@ public readonly partial struct Value : IEquatable<Value>
     /// <summary>A number of double precision.</summary>
     public static implicit operator Value(double value) => Float(value);
 
-    /// <summary>A string; null is the null value.</summary>
-    public static implicit operator Value(string? value) => value is null ? default : String(value);
+    /// <summary>A string; never null, lest a null that means no value become a value that is null.</summary>
+    public static implicit operator Value(string value) => String(value);
 
     private Value Demand(ValueKind kind) => Kind == kind ? this : throw new InvalidOperationException($"the value is {Kind}, not {kind}");
 }

@@ -53,6 +53,18 @@ public class DocumentViewTests
     }
 
     [Fact]
+    public void A_deleted_key_has_no_value_and_another_may_have_null()
+    {
+        ViewOf document = new();
+        ChangeHash first = Apply(document, Alice, [Put("a", 1), Put("b", Value.Null)]);
+        Apply(document, Alice, [new ChangeOp { Key = OpKey.Map("a"), Action = OpAction.Delete, Predecessors = [new OpId(1, Alice)] }], first);
+        Assert.Null(document.Now.Get(ObjectId.Root, "a"));
+        Assert.Equal(Value.Null, document.Now.Get(ObjectId.Root, "b"));
+        Assert.Equal(["b"], document.Now.Keys(ObjectId.Root));
+        Assert.Equal(["a", "b"], document.At(first).Keys(ObjectId.Root));
+    }
+
+    [Fact]
     public void A_counter_counts_the_increments_of_its_time()
     {
         ViewOf document = new();

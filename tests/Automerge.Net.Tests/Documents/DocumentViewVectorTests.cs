@@ -1,3 +1,4 @@
+using System.Globalization;
 using System.Text.Json;
 using Automerge.Changes;
 using Automerge.Documents;
@@ -60,6 +61,58 @@ public class DocumentViewVectorTests
         ViewOf document = ViewOf.Changes(ViewOf.ChangesOf(VectorFiles.ReadGenerated(file)));
         AssertSame(document.Now, document.At(document.Graph.Heads), document.Ops);
     }
+
+    [Theory]
+    [MemberData(nameof(Documents))]
+    public void Spans_and_marks_are_those_of_automerge(string file)
+    {
+        JsonElement vector = VectorFiles.ReadGenerated(file);
+        DocumentView view = ViewOf.Changes(ViewOf.ChangesOf(vector)).Now;
+        foreach (JsonElement text in vector.GetProperty("texts").EnumerateArray()) AssertText(text, view);
+    }
+
+    private static void AssertText(JsonElement expected, DocumentView view)
+    {
+        ObjectId text = default;
+        foreach (JsonElement step in expected.GetProperty("path").EnumerateArray())
+            text = view.Get(text, step.ValueKind == JsonValueKind.Number ? step.GetInt32() : (Prop)step.GetString()!)!.Value.AsObject();
+        string context = expected.GetRawText();
+        int i = 0, index = 0;
+        IReadOnlyList<Span> spans = view.Spans(text);
+        foreach (JsonElement span in expected.GetProperty("spans").EnumerateArray())
+        {
+            Assert.True(i < spans.Count, context);
+            Span actual = spans[i++];
+            Assert.Equal(index, actual.Start);
+            if (span.GetProperty("type").GetString() == "block")
+            {
+                Assert.True(actual.IsBlock, context);
+                using JsonDocument block = JsonDocument.Parse(view.ToJson(actual.Block, Tagged));
+                Assert.True(JsonElement.DeepEquals(span.GetProperty("value"), block.RootElement), context);
+                index++;
+                continue;
+            }
+
+            Assert.Equal(span.GetProperty("value").GetString(), actual.Text);
+            string[] marks = span.TryGetProperty("marks", out JsonElement over) ? [.. over.EnumerateObject().Select(mark => $"{mark.Name}={mark.Value}")] : [];
+            Assert.Equal(marks, actual.Marks.Select(mark => $"{mark.Key}={Plain(mark.Value)}"));
+            for (int at = index; at < index + actual.Text!.Length; at += 5) Assert.Equal(actual.Marks, view.MarksAt(text, at));
+            index += actual.Text.Length;
+        }
+
+        Assert.Equal(spans.Count, i);
+        Assert.Equal(index, view.Length(text));
+        Assert.Equal(
+            expected.GetProperty("marks").EnumerateArray().Select(mark => $"{mark.GetProperty("start")}-{mark.GetProperty("end")} {mark.GetProperty("name")}={mark.GetProperty("value")}"),
+            view.Marks(text).Select(mark => $"{mark.Start}-{mark.End} {mark.Name}={Plain(mark.Value)}"));
+    }
+
+    private static string Plain(Value value) => value.Kind switch
+    {
+        ValueKind.Boolean => value.AsBoolean().ToString(),
+        ValueKind.String => value.AsString(),
+        _ => value.AsInt64().ToString(CultureInfo.InvariantCulture),
+    };
 
     // Two views that must say the same of every object, by all ways of asking.
     private static void AssertSame(DocumentView left, DocumentView right, OpSet ops)
