@@ -100,6 +100,22 @@ public sealed partial class ChangeGraph
         return GraphVerdict.Added;
     }
 
+    /// <summary>Takes memory for changes to come, exactly, so that none is copied or left over on the way.</summary>
+    public void Reserve(int changes)
+    {
+        ArgumentOutOfRangeException.ThrowIfNegative(changes);
+        int capacity = checked(Count + changes);
+        if (capacity > _rows.Length)
+        {
+            Array.Resize(ref _rows, capacity);
+            Array.Resize(ref _hashes, capacity);
+        }
+
+        int slots = _table.Length;
+        while (capacity * 4L > slots * 3L) slots = Math.Max(4, 2 * slots);
+        if (slots > _table.Length) GrowTable(slots);
+    }
+
     private GraphVerdict LookUp(ReadOnlySpan<ChangeHash> deps, Span<int> rows, out uint maxOp)
     {
         maxOp = 0;

@@ -31,7 +31,7 @@ internal sealed class ChangeColumnsWriter : IDisposable
             _maxOps.Append(graph.MaxOpOf(row));
             _times.Append(log.TimeOf(row));
 
-            // A change cannot tell an empty message from none.
+            // A change cannot tell an empty message from none. 3.5.0 writes empty ones for changes just made with one, and none once they were read from their bytes.
             ReadOnlySpan<byte> message = log.MessageOf(row);
             if (message.IsEmpty) _messages.AppendNulls(1);
             else _messages.Append(message);

@@ -106,13 +106,17 @@ public static class DocumentReader
     /// <summary>Fills graph and log.</summary>
     private sealed class ChangeSink(ChangeGraph graph, ChangeLog log) : IDocumentSink
     {
+        // 64 MB: what a chunk gets on its word alone.
+        private const int ReservedMax = 1 << 20;
+
         private int[] _actors = [];
 
         public void Begin(IReadOnlyList<ActorId> actors, int changeCount)
         {
             _actors = new int[actors.Count];
             for (int i = 0; i < _actors.Length; i++) _actors[i] = graph.InternActor(actors[i].Bytes);
-            log.Reserve(changeCount);
+            graph.Reserve(Math.Min(changeCount, ReservedMax));
+            log.Reserve(Math.Min(changeCount, ReservedMax));
         }
 
         public bool WantsBytes(int row) => false;
