@@ -63,6 +63,9 @@ public sealed class ChangeQueue
     /// <summary>Bytes that the queue takes, an estimate of overhead included.</summary>
     public long MemoryBytes { get; private set; }
 
+    /// <summary>Whether <see cref="TakeReady"/> would take anything out.</summary>
+    public bool HasReady => _ready.Count > 0;
+
     /// <summary>Whether a change with this hash is in the queue.</summary>
     public bool Contains(in ChangeHash hash) => _entries.ContainsKey(hash);
 

@@ -8,4 +8,7 @@ internal static class DocumentFault
 {
     [DoesNotReturn]
     public static void Throw(string what) => throw new AutomergeFormatException("document: " + what);
+
+    [DoesNotReturn]
+    public static void TooMuch(string what) => throw new AutomergeFormatException("document: " + what) { IsTooMuch = true };
 }

@@ -10,6 +10,9 @@ public sealed class AutomergeFormatException : Exception
     {
     }
 
+    /// <summary>The bytes may be well-formed, but there is more of them than the caller allows.</summary>
+    public bool IsTooMuch { get; init; }
+
     /// <summary>Creates the error with its cause.</summary>
     public AutomergeFormatException(string what, Exception cause)
         : base(what, cause)

@@ -41,6 +41,19 @@ internal sealed class NameTable
         return number;
     }
 
+    /// <summary>Forgets the names that came after the first <paramref name="count"/>: a refused change's, which nothing uses.</summary>
+    public void Truncate(int count)
+    {
+        for (int number = count; number < _names.Count; number++)
+        {
+            byte[] utf8 = _names[number].Utf8;
+            _numbers.Remove(utf8);
+            MemoryBytes -= 100 + utf8.Length;
+        }
+
+        _names.RemoveRange(count, _names.Count - count);
+    }
+
     public ReadOnlySpan<byte> Utf8(int number) => _names[number].Utf8;
 
     public string Text(int number)

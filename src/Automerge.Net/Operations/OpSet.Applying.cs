@@ -17,6 +17,8 @@ public sealed partial class OpSet
     private ChangeVerdict TryApply(ref ChangeOpReader op, CausalPast past, int author)
     {
         _applied.Clear();
+        int names = Names.Count;
+        long memory = _memory.Bytes;
         ChangeVerdict verdict = ChangeVerdict.Ok;
         while (verdict.IsOk && op.TryNext())
         {
@@ -25,7 +27,13 @@ public sealed partial class OpSet
             else if (RowCount > RowsMax || MemoryBytes > BytesMax) verdict = TooLarge;
         }
 
-        if (!verdict.IsOk) TakeBack();
+        if (!verdict.IsOk)
+        {
+            TakeBack();
+            Names.Truncate(names);
+            _memory.Bytes = memory;
+        }
+
         _applied.Clear();
         if (_applied.Capacity > AppliedKeptMax) _applied.Capacity = AppliedKeptMax;
         return verdict;

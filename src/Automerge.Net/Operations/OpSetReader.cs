@@ -90,7 +90,7 @@ internal ref struct OpSetReader
         for (int row = 0; row < _rowCount;)
         {
             row += ReadRows();
-            if (_ops.MemoryBytes > _ops.BytesMax) DocumentFault.Throw("more memory than allowed");
+            if (_ops.MemoryBytes > _ops.BytesMax) DocumentFault.TooMuch("more memory than allowed");
         }
 
         Close();

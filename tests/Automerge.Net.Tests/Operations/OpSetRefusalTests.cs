@@ -25,6 +25,7 @@ public class OpSetRefusalTests
             Change decoded = Change.Decode(change);
             List<string> before = OpSetDump.Rows(ops);
             long rows = ops.RowCount;
+            int names = ops.Names.Count;
             foreach (ChangeOp bad in BadOperations(decoded))
             {
                 byte[] hostile = new Change
@@ -41,6 +42,7 @@ public class OpSetRefusalTests
                 OpSetInvariants.Check(ops);
                 Assert.Equal(before, OpSetDump.Rows(ops));
                 Assert.Equal(rows, ops.RowCount);
+                Assert.Equal(names, ops.Names.Count);
                 tried++;
             }
 
