@@ -1,3 +1,4 @@
+using Automerge.Changes;
 using Microsoft.Extensions.Logging;
 using Ratatoskr.Protocol.Identifiers;
 
@@ -21,11 +22,16 @@ public sealed partial class EngineLog(ILogger logger)
     [LoggerMessage(5, LogLevel.Critical, "A shard met a broken invariant on document {Id}; the document was closed")]
     private static partial void LogBroken(ILogger logger, string id, Exception cause);
 
+    [LoggerMessage(6, LogLevel.Error, "Document {Id} has a stored change {Hash} that does not fit it; it is kept and passed to nobody: {Why}")]
+    private static partial void LogQuarantined(ILogger logger, string id, string hash, string why);
+
     public void LoadFailed(DocumentId id, Exception? cause) => LogLoadFailed(logger, id.ToString(), cause);
 
     public void Damaged(DocumentId id, string what) => LogDamaged(logger, id.ToString(), what);
 
     public void AppendFailed(DocumentId id, ulong number, Exception? cause) => LogAppendFailed(logger, id.ToString(), number, cause);
+
+    public void Quarantined(DocumentId id, in ChangeHash hash, string why) => LogQuarantined(logger, id.ToString(), hash.ToString(), why);
 
     public void Peer(string peerId, string address, string why) => LogPeer(logger, peerId, address, why);
 

@@ -16,6 +16,10 @@ public sealed class EngineMetrics : IDisposable
     private readonly Counter<long> _badDocumentIds;
     private readonly Counter<long> _changes;
     private readonly Counter<long> _refused;
+    private readonly Counter<long> _observed;
+    private readonly Counter<long> _quarantined;
+    private readonly Counter<long> _operationsBuilt;
+    private readonly Counter<long> _operationsEvicted;
     private readonly Counter<long> _syncSent;
     private readonly Counter<long> _unavailable;
     private readonly Counter<long> _ephemeral;
@@ -35,6 +39,10 @@ public sealed class EngineMetrics : IDisposable
         _badDocumentIds = _meter.CreateCounter<long>("ratatoskr.documents.bad_id", description: "Document ids that are not base58check");
         _changes = _meter.CreateCounter<long>("ratatoskr.changes.taken", description: "Changes and document chunks accepted");
         _refused = _meter.CreateCounter<long>("ratatoskr.changes.refused", description: "Changes refused by validation");
+        _observed = _meter.CreateCounter<long>("ratatoskr.changes.observed", description: "Changes taken that would be refused, where validation only observes");
+        _quarantined = _meter.CreateCounter<long>("ratatoskr.changes.quarantined", description: "Stored changes found not to fit their document");
+        _operationsBuilt = _meter.CreateCounter<long>("ratatoskr.operations.built", description: "Op sets built for documents about to be written");
+        _operationsEvicted = _meter.CreateCounter<long>("ratatoskr.operations.evicted", description: "Op sets that left memory under the budget");
         _syncSent = _meter.CreateCounter<long>("ratatoskr.sync.sent", description: "Sync messages sent");
         _unavailable = _meter.CreateCounter<long>("ratatoskr.unavailable.sent", description: "doc-unavailable messages sent");
         _ephemeral = _meter.CreateCounter<long>("ratatoskr.ephemeral.sent", description: "Ephemeral messages forwarded");
@@ -57,7 +65,15 @@ public sealed class EngineMetrics : IDisposable
 
     public void BadDocumentId() => _badDocumentIds.Add(1);
 
-    public void ChangeTaken() => _changes.Add(1);
+    public void ChangeTaken(int count = 1) => _changes.Add(count);
+
+    public void ChangeObserved() => _observed.Add(1);
+
+    public void ChangeQuarantined() => _quarantined.Add(1);
+
+    public void OperationsBuilt() => _operationsBuilt.Add(1);
+
+    public void OperationsEvicted() => _operationsEvicted.Add(1);
 
     public void ChangeRefused() => _refused.Add(1);
 

@@ -60,8 +60,9 @@ public sealed class SyncEngine : ISyncEndpoint, IAsyncDisposable
         StorageId storageId = StorageId.FromString(options.StorageId);
         PeerId peerId = PeerId.FromString($"ratatoskr-{options.StorageId}");
         EngineClock clock = new(options.Time);
-        WorkerQueue workers = new(Math.Max(1, Environment.ProcessorCount - 1), options.Scheduler);
-        ShardContext context = new(options.Shards, peerId, storageId, options.Access, options.Control, options.Limits, Metrics, options.Log, options.HashKey);
+        WorkMemory workMemory = new(options.Limits.MemoryBudgetBytes / 2);
+        WorkerQueue workers = new(Math.Max(1, Environment.ProcessorCount - 1), workMemory, options.Scheduler);
+        ShardContext context = new(options.Shards, peerId, storageId, options.Access, options.Control, options.Limits, Metrics, options.Log, options.HashKey, workMemory);
         _shards = new ShardSet([.. Enumerable.Range(0, options.Shards).Select(i => new ShardRunner(context, i, options.Store, clock, workers, options.Scheduler))]);
         _host = new SessionHost(
             _shards, new SessionRegistry(options.Access, Metrics), options.Authenticator, peerId, storageId, options.Limits, Metrics, options.Log);

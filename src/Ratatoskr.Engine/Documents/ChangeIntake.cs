@@ -2,22 +2,33 @@ using Automerge.Changes;
 using Automerge.Format;
 using Automerge.Sync;
 using Ratatoskr.Engine.Shards;
-using Ratatoskr.Engine.Storage;
 using Ratatoskr.Protocol.Messages;
 using Ratatoskr.Protocol.WebSockets;
 
 namespace Ratatoskr.Engine.Documents;
 
+/// <summary>What the intake of a message has come to.</summary>
+internal enum Intake : byte
+{
+    /// <summary>The message is dealt with.</summary>
+    Done,
+
+    /// <summary>A worker has it; its document must wait.</summary>
+    Working,
+
+    /// <summary>Nothing has happened; it is to be offered again when the document has its op set.</summary>
+    NeedsOperations,
+}
+
 /// <summary>
 /// Takes the changes of sync messages into documents: a little of plain changes here and now, whole documents and large sets through a worker.
-/// What is refused makes its sender read-only for the document and costs nobody else anything.
+/// Nothing is stored, acknowledged or passed on that was not validated. What is refused makes its sender read-only for the document and costs nobody else anything.
 /// </summary>
 /// <remarks>One per shard. Its documents have content, and wait for nothing.</remarks>
 internal sealed class ChangeIntake(Shard shard)
 {
     /// <summary>Takes a message of a peer that may read.</summary>
-    /// <returns>false: a worker verifies it, and its document must wait.</returns>
-    public bool Receive(DocumentActor document, PeerLink link, in ShardInput input, Timestamp now, IEffects effects)
+    public Intake Receive(DocumentActor document, PeerLink link, in ShardInput input, Timestamp now, IEffects effects)
     {
         if (!SyncMessageReader.TryRead(input.Message.Data.In(input.Payload!.Span), out SyncMessageReader message, out string? error))
         {
@@ -25,7 +36,7 @@ internal sealed class ChangeIntake(Shard shard)
             link.Session.LogOnce(error!);
             effects.SendError(shard, link.Session, ErrorCodes.InvalidSyncMessage, error!, document.Id);
             input.Payload.Release();
-            return true;
+            return Intake.Done;
         }
 
         bool ignore = link.Refused || !link.Decision.MayWrite;
@@ -34,14 +45,15 @@ internal sealed class ChangeIntake(Shard shard)
             Finish(document, link, message, document.Content!.Graph.Heads, ignore && message.ChangeCount > 0, now, effects);
             if (ignore && message.ChangeCount > 0) TellReadOnly(document, link, effects);
             input.Payload.Release();
-            return true;
+            return Intake.Done;
         }
 
+        document.LastWritten = now;
         if (IngressJob.IsNeededFor(message, shard.Limits))
         {
             shard.HeldBytes += input.Bytes;
-            effects.Verify(new IngressJob(link, input.Payload, input.Message, document.Content!, shard.HashKey, shard.Limits));
-            return false;
+            effects.Work(new IngressJob(link, input.Payload, input.Message, document.Content!, shard.HashKey, shard.Limits));
+            return Intake.Working;
         }
 
         Span<ChangeHash> headsBefore = CopyHeads(document, stackalloc ChangeHash[8]);
@@ -52,97 +64,125 @@ internal sealed class ChangeIntake(Shard shard)
             {
                 if (!ChunkReader.TryRead(chunks, out Chunk chunk, out ChunkError chunkError))
                 {
-                    Refuse(document, link, chunkError.Describe(), effects);
+                    Refuse(document, link, AcceptOutcome.Refused, chunkError.Describe(), effects);
                     break;
                 }
 
-                if (chunk.Type == ChunkType.Change && !Take(document, link, chunk.Bytes, effects)) break;
+                // The first change that belongs in the graph needs the op set, so nothing has been taken when it turns out to be missing.
+                if (chunk.Type == ChunkType.Change && !TryTake(document, link, chunk.Bytes, effects)) return Intake.NeedsOperations;
                 chunks = chunks[chunk.Length..];
             }
         }
 
         Finish(document, link, message, headsBefore, link.Refused, now, effects);
         input.Payload.Release();
-        return true;
+        return Intake.Done;
     }
 
-    /// <summary>Takes what a worker has verified.</summary>
-    public void Verified(DocumentActor document, IngressJob job, Timestamp now, IEffects effects)
+    /// <summary>Goes on with a message that a worker has verified, or whose changes it has taken.</summary>
+    public Intake Worked(DocumentActor document, IngressJob job, Timestamp now, IEffects effects)
+    {
+        PeerLink link = job.Link;
+        if (document.Content != job.Content)
+        {
+            Release(job);                                     // given up meanwhile
+            return Intake.Done;
+        }
+
+        if (job.IsTaking)
+        {
+            if (job.Bug is { } broken) throw new InvalidOperationException("taking changes failed half way", broken);
+            if (link.Decision.MayWrite) AccountFor(document, job, effects);
+            else document.GiveUp();                           // revoked while a worker had the content: nothing of it is stored
+            if (job.NeedsOperations && document.Content is not null) return Intake.NeedsOperations;
+        }
+        else if (!link.Refused && link.Decision.MayWrite && job.HasChanges)
+        {
+            job.BeginTaking(link.Decision.AuthorisedUnder);
+            document.Lend(job, effects);
+            return Intake.Working;
+        }
+
+        if (job.Bug is { } bug) shard.Log.Broken(document.Id.ToString(), bug);
+        bool ignored = link.Refused || !link.Decision.MayWrite;
+        if (document.Content is { } content)
+        {
+            if (!ignored && job.Refusal is { } refusal) Refuse(document, link, job.RefusedAs, refusal, effects);
+            ReadOnlySpan<ChangeHash> headsBefore = job.IsTaking ? job.HeadsBefore : content.Graph.Heads;
+            if (!link.Closed && SyncMessageReader.TryRead(job.Message.Data.In(job.Payload.Span), out SyncMessageReader reader, out _))
+            {
+                Finish(document, link, reader, headsBefore, ignored || link.Refused, now, effects);
+            }
+            else if (!content.Graph.Heads.SequenceEqual(headsBefore))
+            {
+                document.MarkAll();
+            }
+        }
+
+        Release(job);
+        return Intake.Done;
+    }
+
+    /// <summary>Lets go of a message that nobody takes any more.</summary>
+    public void Release(IngressJob job)
     {
         shard.HeldBytes -= job.Payload.Length;
-        PeerLink link = job.Link;
-        if (document.Content is null)
-        {
-            job.Payload.Release();                            // abandoned meanwhile
-            return;
-        }
-
-        Span<ChangeHash> headsBefore = CopyHeads(document, stackalloc ChangeHash[8]);
-        bool ignore = link.Refused || !link.Decision.MayWrite;
-        if (!ignore)
-        {
-            if (job.Adopted is { } graph) Adopt(document, link, job, graph, effects);
-            foreach (byte[] change in job.Changes)
-            {
-                if (!Take(document, link, change, effects)) break;
-            }
-
-            if (job.Bug is { } bug) shard.Log.Broken(document.Id.ToString(), bug);
-            if (job.Refusal is { } refusal) Refuse(document, link, refusal, effects);
-        }
-
-        if (!link.Closed && SyncMessageReader.TryRead(job.Message.Data.In(job.Payload.Span), out SyncMessageReader reader, out _))
-        {
-            Finish(document, link, reader, headsBefore, ignore || link.Refused, now, effects);
-        }
-        else if (!document.Content.Graph.Heads.SequenceEqual(headsBefore))
-        {
-            document.MarkAll();
-        }
-
         job.Payload.Release();
     }
 
-    /// <summary>Verifies one change chunk (format §10, rules 1–3) and takes it. Rule 4 (its references exist) has its place here, before the graph.</summary>
-    /// <returns>false: refused; the link is read-only from now on.</returns>
-    private bool Take(DocumentActor document, PeerLink link, ReadOnlySpan<byte> chunk, IEffects effects)
+    /// <summary>Verifies one change chunk (format §10, rules 1 and 2) and offers it to the document, which checks the rest: its place in the graph and its operations.</summary>
+    /// <returns>false: nothing has happened, the op set is missing.</returns>
+    private bool TryTake(DocumentActor document, PeerLink link, ReadOnlySpan<byte> chunk, IEffects effects)
     {
         ChangeVerdict verdict = ChangeVerifier.Verify(chunk, shard.Limits.Change, out ChangeHeader header);
         if (!verdict.IsOk)
         {
-            Refuse(document, link, verdict.What, effects);
-            return false;
+            Refuse(document, link, AcceptOutcome.Refused, verdict.What, effects);
+            return true;
         }
 
-        GraphVerdict added = document.Content!.Accept(header, shard.Limits, out bool freed);
-        if (freed) document.Writes.HoldAll();
-        switch (added)
+        Acceptance result = document.Content!.Accept(header);
+        if (result.Freed) document.Writes.HoldAll();
+        switch (result.Outcome)
         {
-            case GraphVerdict.Added:
-                link.Wrote = true;
-                document.Writes.Hold(link);
+            case AcceptOutcome.NeedsOperations:
+                return false;
+            case AcceptOutcome.Taken:
+                document.Writes.Wrote(link, link.Decision.AuthorisedUnder);
                 shard.Metrics.ChangeTaken();
+                if (result.Why is not null) Observe(document, link, result.Why);
                 return true;
-            case GraphVerdict.Duplicate:
+            case AcceptOutcome.Duplicate:
                 // Perhaps not on disk yet, and not this peer's own: what it sent is confirmed with the rest.
                 if (document.Writes.HasUncommitted) document.Writes.Hold(link);
                 return true;
-            case GraphVerdict.MissingDeps:
+            case AcceptOutcome.Queued:
                 link.HasQueued = true;
                 return true;
             default:
-                Refuse(document, link, $"change {header.Hash}: {added}", effects);
-                return false;
+                Refuse(document, link, result.Outcome, result.Why!, effects);
+                return true;
         }
     }
 
-    private void Adopt(DocumentActor document, PeerLink link, IngressJob job, ChangeGraph graph, IEffects effects)
+    // The same for what a worker has taken.
+    private void AccountFor(DocumentActor document, IngressJob job, IEffects effects)
     {
-        SnapshotBody body = new(job.AdoptedChunk, job.AdoptedIndex, graph.Heads.ToArray());
-        if (document.Content!.ReplaceSnapshot(graph, job.AdoptedChunk)) document.Writes.HoldAll();
-        foreach (PeerLink other in document.Links) other.State.ForgetSent();
-        shard.Metrics.ChangeTaken();
-        document.Writes.StoreSnapshot(link, body, effects);
+        PeerLink link = job.Link;
+        IngressJob.Account account = job.Settle();
+        if (account.Snapshot is not null || account.Taken > 0) document.Writes.Wrote(link, job.AuthorisedUnder);
+        if (account.Snapshot is { } snapshot)
+        {
+            foreach (PeerLink other in document.Links) other.State.ForgetSent();
+            shard.Metrics.ChangeTaken();
+            document.Writes.StoreSnapshot(snapshot, effects);
+        }
+
+        if (account.HasFreed) document.Writes.HoldAll();
+        if (account.HasDuplicates && document.Writes.HasUncommitted) document.Writes.Hold(link);
+        if (account.HasQueued) link.HasQueued = true;
+        shard.Metrics.ChangeTaken(account.Taken);
+        foreach (string why in account.Observed ?? []) Observe(document, link, why);
     }
 
     /// <summary>The protocol's side of a message whose changes were taken (or ignored).</summary>
@@ -162,14 +202,26 @@ internal sealed class ChangeIntake(Shard shard)
         shard.Gossip.PeerHasHeads(link, message.Heads, now, effects);
     }
 
-    private void Refuse(DocumentActor document, PeerLink link, string why, IEffects effects)
+    private void Refuse(DocumentActor document, PeerLink link, AcceptOutcome outcome, string why, IEffects effects)
     {
         shard.Metrics.ChangeRefused();
         link.Refused = true;
         link.State.ReadOnly = true;
         link.Session.LogOnce(why);
-        effects.SendError(shard, link.Session, ErrorCodes.InvalidChange, why, document.Id);
+        ReadOnlySpan<byte> code = outcome switch
+        {
+            AcceptOutcome.TooLarge => ErrorCodes.DocumentTooLarge,
+            AcceptOutcome.Damaged => ErrorCodes.InternalError,
+            _ => ErrorCodes.InvalidChange,
+        };
+        effects.SendError(shard, link.Session, code, why, document.Id);
         document.Mark(link);
+    }
+
+    private void Observe(DocumentActor document, PeerLink link, string why)
+    {
+        shard.Metrics.ChangeObserved();
+        link.Session.LogOnce($"document {document.Id}: would be refused: {why}");
     }
 
     private void TellReadOnly(DocumentActor document, PeerLink link, IEffects effects)

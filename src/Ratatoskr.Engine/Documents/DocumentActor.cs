@@ -1,4 +1,6 @@
+using Automerge.Changes;
 using Ratatoskr.Engine.Access;
+using Ratatoskr.Engine.Limits;
 using Ratatoskr.Engine.RemoteHeads;
 using Ratatoskr.Engine.Sessions;
 using Ratatoskr.Engine.Shards;
@@ -26,6 +28,8 @@ internal sealed class DocumentActor
     private bool _loading;
     private int _busy;
     private bool _recreating;
+    private IngressJob? _suspended;                           // waits for the op set
+    private HashSet<ChangeHash>? _quarantine;
     private bool _reloadWhenFree;
     private int _loadFailures;
     private Timestamp _loadAgainAt;
@@ -57,13 +61,22 @@ internal sealed class DocumentActor
 
     public Timestamp LastUsed { get; set; }
 
+    /// <summary>When a peer last sent changes.</summary>
+    public Timestamp LastWritten { get; set; }
+
+    /// <summary>A worker has the content and changes it: until it is back nothing here reads it, and nobody is spoken to.</summary>
+    public bool IsLent { get; private set; }
+
     /// <summary>What the shard's budget was charged for the content.</summary>
     public long ChargedBytes { get; set; }
+
+    /// <summary>The op set can be had again, from snapshot and tail.</summary>
+    public bool CanEvictOperations => Content?.Operations is not null && !MustWait;
 
     /// <summary>Everything in memory can be had again: from the store, and queued changes from the peers that sent them.</summary>
     public bool CanEvict => Content is not null && !MustWait && !Writes.HasUncommitted;
 
-    public bool IsForgettable => Links.Count == 0 && _waiting.Count == 0 && !MustWait && !Writes.IsStoring && (Content is null || CanEvict);
+    public bool IsForgettable => Links.Count == 0 && _waiting.Count == 0 && !MustWait && !Writes.IsStoring && _quarantine is null && (Content is null || CanEvict);
 
     private bool MustWait => _loading || _busy > 0;
 
@@ -126,7 +139,16 @@ internal sealed class DocumentActor
             return;
         }
 
-        if (!_shard.Intake.Receive(this, link, input, now, effects)) _busy++;
+        switch (_shard.Intake.Receive(this, link, input, now, effects))
+        {
+            case Intake.Working:
+                _busy++;
+                break;
+            case Intake.NeedsOperations:
+                BuildOperations(effects);
+                Wait(link, input, effects, resumed);
+                break;
+        }
     }
 
     public void Loaded(DocumentContent? content, Exception? error, Timestamp now, IEffects effects)
@@ -176,30 +198,28 @@ internal sealed class DocumentActor
         Resume(now, effects);
     }
 
-    public void Verified(IngressJob job, Timestamp now, IEffects effects)
+    /// <summary>A worker is done.</summary>
+    public void Worked(DocumentJob job, Timestamp now, IEffects effects)
     {
-        _busy--;
-        _shard.Intake.Verified(this, job, now, effects);
-        if (Content is null) return;
-        Resume(now, effects);
+        switch (job)
+        {
+            case IngressJob ingress:
+                Continue(ingress, now, effects);
+                break;
+            case OperationsJob operations:
+                Built(operations, now, effects);
+                break;
+            case RecreateJob recreate:
+                Recreated(recreate);
+                break;
+        }
     }
 
-    public void Recreated(RecreateJob job)
+    /// <summary>Gives the content to a worker that changes it.</summary>
+    public void Lend(IngressJob job, IEffects effects)
     {
-        _recreating = false;
-        if (Content is null) return;
-        if (job.Changes is null)
-        {
-            _shard.Log.Damaged(Id, job.Error!);
-            return;
-        }
-
-        // Of another snapshot the rows mean other changes: those who wait ask again.
-        if (job.Snapshot.Equals(Content.Snapshot)) Content.KeepRecreated(job.Changes);
-        foreach (PeerLink link in Links)
-        {
-            if (link.Dirty) Mark(link);
-        }
+        IsLent = true;
+        effects.Work(job);
     }
 
     public void Appended(ulong number, AppendOutcome outcome, Exception? error, Timestamp now, IEffects effects)
@@ -256,16 +276,21 @@ internal sealed class DocumentActor
         }
 
         _reloadWhenFree = false;
+        GiveUp();
+        if (Links.Count == 0) return;
+        LastUsed = now;
+        Load(effects);
+    }
+
+    /// <summary>Gives up what is in memory. What is not in the store is with its authors, who are asked again.</summary>
+    public void GiveUp()
+    {
         Writes.Clear();
         Evict();
         foreach (PeerLink link in Links)
         {
             link.AskAgain();
         }
-
-        if (Links.Count == 0) return;
-        LastUsed = now;
-        Load(effects);
     }
 
     /// <summary>Gets the content from the store because somebody is owed some of it; not at once if that has just failed.</summary>
@@ -278,12 +303,13 @@ internal sealed class DocumentActor
     {
         if (Content is not null || _loading) return;
         _loading = true;
-        effects.Load(Id);
+        effects.Load(Id, _quarantine);
     }
 
     /// <summary>Lets everything go after an internal error; results that still arrive find nobody.</summary>
     public void Abandon()
     {
+        IsLent = false;
         foreach (PeerLink link in Links)
         {
             link.Closed = true;
@@ -295,6 +321,13 @@ internal sealed class DocumentActor
         _waiting.Clear();
         Writes.Clear();
         Evict();
+    }
+
+    /// <summary>Lets the op set go; the next change waits until it is built again.</summary>
+    public void EvictOperations()
+    {
+        Content!.Operations = null;
+        _shard.Recharge(this);
     }
 
     public void Evict()
@@ -327,7 +360,7 @@ internal sealed class DocumentActor
     {
         if (_recreating) return;
         _recreating = true;
-        effects.Recreate(new RecreateJob(this, Content!.Snapshot, rows, _shard.Limits));
+        effects.Work(new RecreateJob(this, Content!.Snapshot, rows, _shard.Limits));
     }
 
     public void Mark(PeerLink link)
@@ -359,11 +392,100 @@ internal sealed class DocumentActor
 
     public void Tick(Timestamp now, IEffects effects)
     {
+        if (CanEvictOperations && now.UnixMs - LastWritten.UnixMs > _shard.Limits.IdleOperationsMs) EvictOperations();
         foreach (PeerLink link in Links)
         {
             link.WholeSendsLeft = Math.Min(_shard.Limits.WholeDocumentBurst, link.WholeSendsLeft + 1);
             if (link.Dirty || (link.Wants && now >= link.WantsUntil)) Mark(link);
             PeerStates.Save(link, effects);
+        }
+    }
+
+    private void Continue(IngressJob job, Timestamp now, IEffects effects)
+    {
+        if (IsLent) _shard.MarkDirty(this);                   // what was not said meanwhile
+        IsLent = false;
+        LastUsed = now;
+        switch (_shard.Intake.Worked(this, job, now, effects))
+        {
+            case Intake.Done:
+                _busy--;
+                Resume(now, effects);
+                break;
+            case Intake.NeedsOperations:
+                _suspended = job;
+                BuildOperations(effects);
+                break;
+        }
+    }
+
+    private void BuildOperations(IEffects effects)
+    {
+        _busy++;
+        effects.Work(new OperationsJob(this, Content!, _shard.Limits));
+    }
+
+    private void Built(OperationsJob job, Timestamp now, IEffects effects)
+    {
+        _busy--;
+        LastUsed = now;
+        if (Content == job.Content)
+        {
+            if (job.Bug is { } bug) throw new InvalidOperationException("building an op set failed", bug);
+            _shard.Metrics.OperationsBuilt();
+            if (job.Fault is { Outcome: AcceptOutcome.Damaged } damage) _shard.Log.Damaged(Id, damage.Why);
+            Content.Operations = job.Operations;
+            Content.Fault = job.Fault;
+            _shard.Recharge(this);
+            if (job.Unsound is { } unsound && _shard.Limits.Validation == ValidationMode.Enforce)
+            {
+                Quarantine(unsound);
+                _reloadWhenFree = true;
+            }
+        }
+
+        if (_suspended is { } ingress)
+        {
+            _suspended = null;
+            if (Content == ingress.Content && !_reloadWhenFree)
+            {
+                Lend(ingress, effects);
+                return;
+            }
+
+            _shard.Intake.Release(ingress);
+            _busy--;
+            foreach (PeerLink link in Links) link.AskAgain();         // what it brought is not heard
+        }
+
+        Resume(now, effects);
+    }
+
+    private void Quarantine(IReadOnlyList<(ChangeHash Hash, string Why)> unsound)
+    {
+        _quarantine = [.. _quarantine ?? [], .. unsound.Select(change => change.Hash)];
+        foreach ((ChangeHash hash, string why) in unsound)
+        {
+            _shard.Log.Quarantined(Id, hash, why);
+            _shard.Metrics.ChangeQuarantined();
+        }
+    }
+
+    private void Recreated(RecreateJob job)
+    {
+        _recreating = false;
+        if (Content is null) return;
+        if (job.Changes is null)
+        {
+            _shard.Log.Damaged(Id, job.Error ?? job.Bug?.ToString() ?? "");
+            return;
+        }
+
+        // Of another snapshot the rows mean other changes: those who wait ask again.
+        if (!IsLent && job.Snapshot.Equals(Content.Snapshot)) Content.KeepRecreated(job.Changes);
+        foreach (PeerLink link in Links)
+        {
+            if (link.Dirty) Mark(link);
         }
     }
 

@@ -1,6 +1,7 @@
 using System.Buffers;
 using Automerge.Changes;
 using Automerge.Format;
+using Automerge.Operations;
 using Automerge.Sync;
 using Ratatoskr.Engine.Limits;
 using Ratatoskr.Engine.Storage;
@@ -8,18 +9,23 @@ using Ratatoskr.Engine.Storage;
 namespace Ratatoskr.Engine.Documents;
 
 /// <summary>
-/// A document in memory, as a relay holds it: the graph of its changes, an opaque snapshot chunk, and the change chunks since (no operation is ever looked at).
+/// A document in memory, as a relay holds it: the graph of its changes, an opaque snapshot chunk, and the change chunks since. Reading needs nothing else;
+/// while it is being written there is an op set as well, which says what changes fit.
 /// Rows 0 to <see cref="SnapshotRows"/> - 1 of the graph are in the snapshot, the others in the tail, in this order.
 /// </summary>
-/// <remarks>Built on any thread, then owned by the document's shard. Workers may read the graph while the document waits for them.</remarks>
+/// <remarks>Built on any thread, then owned by the document's shard, which lends it to a worker. See <see cref="DocumentActor.IsLent"/>.</remarks>
 internal sealed class DocumentContent : IChangeSource
 {
     private readonly ulong _hashKey;
+    private readonly EngineLimits _limits;
+    private readonly List<QueuedChange> _ready = [];
     private Dictionary<int, byte[]>? _recreated;
+    private bool _hasStoredOrphans;
 
-    public DocumentContent(ulong hashKey)
+    public DocumentContent(ulong hashKey, EngineLimits limits)
     {
         _hashKey = hashKey;
+        _limits = limits;
         Graph = new ChangeGraph(hashKey);
     }
 
@@ -27,6 +33,16 @@ internal sealed class DocumentContent : IChangeSource
 
     /// <summary>Changes whose dependencies have not come yet; null until there is one.</summary>
     public ChangeQueue? Queue { get; private set; }
+
+    /// <summary>The operations of exactly the changes of the graph; null when they are not in memory: nobody writes.</summary>
+    /// <remarks>Where validation only observes, the changes that do not fit are left out.</remarks>
+    public OpSet? Operations { get; set; }
+
+    /// <summary>Why the op set cannot be had; null when it can, as far as is known.</summary>
+    public OperationsFault? Fault { get; set; }
+
+    /// <summary>Stored changes that do not fit the document; left out of the content, and nothing that depends on them is taken.</summary>
+    public IReadOnlySet<ChangeHash>? Quarantine { get; private init; }
 
     public ReadOnlyMemory<byte> Snapshot { get; private set; }
 
@@ -42,13 +58,20 @@ internal sealed class DocumentContent : IChangeSource
     /// <summary>What of the stored bytes could not be used, for the log; null when all is well.</summary>
     public string? Damage { get; private set; }
 
-    public long MemoryBytes => Graph.MemoryBytes + Snapshot.Length + Tail.MemoryBytes + (Queue?.MemoryBytes ?? 0);
+    /// <summary>All that is stored of it is in it: it may be replaced as a whole.</summary>
+    public bool IsWhole => Damage is null && Quarantine is null && !(_hasStoredOrphans && Queue!.Count > 0);
+
+    /// <summary>Changes came out of the queue that are yet to be judged: <see cref="TakeReady()"/>.</summary>
+    public bool HasReady => Queue is { HasReady: true };
+
+    public long MemoryBytes => Graph.MemoryBytes + Snapshot.Length + Tail.MemoryBytes + (Queue?.MemoryBytes ?? 0) + (Operations?.MemoryBytes ?? 0);
 
     /// <summary>Builds a document from what the store holds. Everything stored was verified when it came in; it is checked again as far as that is cheap.</summary>
+    /// <param name="quarantine">Changes known not to fit the document.</param>
     /// <exception cref="AutomergeFormatException">The snapshot is damaged.</exception>
-    public static DocumentContent FromStore(StoredDocument stored, ulong hashKey, EngineLimits limits)
+    public static DocumentContent FromStore(StoredDocument stored, IReadOnlySet<ChangeHash>? quarantine, ulong hashKey, EngineLimits limits)
     {
-        DocumentContent content = new(hashKey) { Version = stored.Version };
+        DocumentContent content = new(hashKey, limits) { Version = stored.Version, Quarantine = quarantine };
         if (!stored.Snapshot.Chunk.IsEmpty)
         {
             ChangeGraph graph = ChangeGraph.TryRead(stored.Snapshot.Index.Span, hashKey, out ChangeGraph? indexed)
@@ -59,56 +82,52 @@ internal sealed class DocumentContent : IChangeSource
 
         foreach (TailEntry entry in stored.Tail)
         {
-            content.LoadTail(entry.Chunks.Span, limits);
+            content.LoadTail(entry.Chunks.Span);
             content.LastSequence = entry.Sequence;
         }
 
+        content._hasStoredOrphans = content.Queue is { Count: > 0 };
         return content;
     }
 
-    /// <summary>Adds a verified change, or queues it until its dependencies come.</summary>
-    /// <param name="freed">Changes came out of the queue because of it.</param>
-    public GraphVerdict Accept(in ChangeHeader header, EngineLimits limits, out bool freed)
+    /// <summary>Takes a change whose bytes were verified (format §10, rules 1 and 2) if it fits graph and op set (rules 3 and 4), or queues it until its dependencies come.</summary>
+    public Acceptance Accept(in ChangeHeader header)
     {
-        freed = false;
-        GraphVerdict verdict = Graph.TryAdd(header.Hash, header.Deps, header.Actor, header.Seq, header.StartOp, header.OpCount);
-        switch (verdict)
+        Acceptance judged = Judge(header);
+        if (judged.Outcome == AcceptOutcome.Taken)
         {
-            case GraphVerdict.Added:
-                Tail.Append(header.Bytes);
-                if (Queue is { Count: > 0 })
-                {
-                    Queue.Release(header.Hash);
-                    freed = AcceptReady();
-                }
-
-                break;
-            case GraphVerdict.MissingDeps:
-                Queue ??= new ChangeQueue(_hashKey, limits.QueueChangesMax, limits.QueueBytesMax);
-                Queue.TryEnqueue(Graph, header.Hash, header.Deps, header.Bytes.ToArray());
-                break;
-            case GraphVerdict.Duplicate:
-                break;
-            default:
-                Queue?.Discard(header.Hash);
-                break;
+            Add(header);
+            Queue?.Release(header.Hash);
+            if (HasReady) return judged with { Freed = TakeReady() };
+        }
+        else if (judged.Outcome == AcceptOutcome.Queued)
+        {
+            Enqueue(header);
+        }
+        else if (judged.Outcome is AcceptOutcome.Refused or AcceptOutcome.TooLarge)
+        {
+            Queue?.Discard(header.Hash);
         }
 
-        return verdict;
+        return judged;
     }
 
-    /// <summary>A received document chunk becomes the snapshot. It must cover every change held so far; row numbers change.</summary>
-    /// <returns>Whether changes came out of the queue because of it.</returns>
-    public bool ReplaceSnapshot(ChangeGraph graph, ReadOnlyMemory<byte> chunk)
+    /// <summary>Takes what came out of the queue, all of it; whatever does not fit is dropped, and is refused when a peer sends it again. Needs the op set.</summary>
+    /// <returns>Whether anything was taken.</returns>
+    public bool TakeReady() => TakeReady(trusted: false);
+
+    /// <summary>A document chunk becomes the snapshot. It must cover every change held so far; row numbers change, and the op set goes. See <see cref="HasReady"/>.</summary>
+    public void ReplaceSnapshot(ChangeGraph graph, ReadOnlyMemory<byte> chunk)
     {
         Graph = graph;
         Snapshot = chunk;
         SnapshotRows = graph.Count;
         Tail = new Tail();
+        Operations = null;
+        Fault = null;
         _recreated = null;
-        if (Queue is not { Count: > 0 }) return false;
+        if (Queue is not { Count: > 0 }) return;
         for (int row = 0; row < graph.Count; row++) Queue.Release(graph.HashAt(row));
-        return AcceptReady();
     }
 
     /// <summary>Whether a row's bytes are at hand: always in the tail, in the snapshot only when a worker has re-created them.</summary>
@@ -132,7 +151,65 @@ internal sealed class DocumentContent : IChangeSource
 
     private ReadOnlySpan<byte> ChangeBytes(int row) => row >= SnapshotRows ? Tail[row - SnapshotRows].Span : _recreated![row];
 
-    private void LoadTail(ReadOnlySpan<byte> chunks, EngineLimits limits)
+    private bool TakeReady(bool trusted)
+    {
+        int before = Graph.Count;
+        _ready.Clear();
+        Queue!.TakeReady(_ready);
+        foreach (QueuedChange change in _ready)
+        {
+            if (ChangeHeader.TryRead(change.Chunk, change.Hash, out ChangeHeader header).IsOk && Judge(header, trusted).Outcome == AcceptOutcome.Taken) Add(header);
+        }
+
+        _ready.Clear();
+        return Graph.Count > before;
+    }
+
+    // The op set comes last: what it has taken is the only thing that could be taken back, and need not be.
+    private Acceptance Judge(in ChangeHeader header, bool trusted = false)
+    {
+        if (Quarantine is not null && IsQuarantined(header)) return new Acceptance(AcceptOutcome.Refused, $"change {header.Hash} does not fit the document, or one before it");
+        GraphVerdict verdict = Graph.Check(header.Hash, header.Deps, header.Actor, header.Seq, header.StartOp, header.OpCount);
+        return verdict switch
+        {
+            GraphVerdict.Added => trusted ? new Acceptance(AcceptOutcome.Taken) : JudgeOperations(header),
+            GraphVerdict.Duplicate => new Acceptance(AcceptOutcome.Duplicate),
+            GraphVerdict.MissingDeps => new Acceptance(AcceptOutcome.Queued),
+            _ => new Acceptance(AcceptOutcome.Refused, $"change {header.Hash}: {verdict}"),
+        };
+    }
+
+    private Acceptance JudgeOperations(in ChangeHeader header)
+    {
+        if (Fault is not null) return new Acceptance(Fault.Outcome, Fault.Why);
+        if (Operations is null && Graph.Count == 0) Operations = new OpSet { RowsMax = _limits.Document.MaxRows, BytesMax = _limits.OperationsBytesMax };
+        if (Operations is null) return new Acceptance(AcceptOutcome.NeedsOperations);
+        ChangeVerdict verdict = Operations.TryApply(header.Bytes, header.Hash, Graph);
+        if (verdict.IsOk) return new Acceptance(AcceptOutcome.Taken);
+        string why = $"change {header.Hash}: {verdict.What}";
+        if (verdict.Fault == ChangeFault.Limit) return new Acceptance(AcceptOutcome.TooLarge, why);
+        return new Acceptance(_limits.Validation == ValidationMode.Observe ? AcceptOutcome.Taken : AcceptOutcome.Refused, why);
+    }
+
+    private bool IsQuarantined(in ChangeHeader header)
+    {
+        if (Quarantine!.Contains(header.Hash)) return true;
+        foreach (ref readonly ChangeHash dep in header.Deps)
+        {
+            if (Quarantine.Contains(dep)) return true;
+        }
+
+        return false;
+    }
+
+    private void Add(in ChangeHeader header)
+    {
+        GraphVerdict added = Graph.TryAdd(header.Hash, header.Deps, header.Actor, header.Seq, header.StartOp, header.OpCount);
+        if (added != GraphVerdict.Added) throw new InvalidOperationException($"change {header.Hash} was judged good, and then: {added}");
+        Tail.Append(header.Bytes);
+    }
+
+    private void LoadTail(ReadOnlySpan<byte> chunks)
     {
         while (!chunks.IsEmpty)
         {
@@ -142,26 +219,44 @@ internal sealed class DocumentContent : IChangeSource
                 return;
             }
 
-            ChangeVerdict verdict = ChangeVerifier.Verify(chunk.Bytes, limits.Change, out ChangeHeader header);
-            if (!verdict.IsOk) Damage ??= $"the tail entry after {LastSequence}: {verdict.What}";
-            else if (Accept(header, limits, out _) is var added and not (GraphVerdict.Added or GraphVerdict.Duplicate or GraphVerdict.MissingDeps)) Damage ??= $"change {header.Hash}: {added}";
+            Load(chunk);
             chunks = chunks[chunk.Length..];
         }
     }
 
-    private bool AcceptReady()
+    // What was damaged on the disk, and what depends on it, stays there: a peer that has it sound may bring it again.
+    private void Load(in Chunk chunk)
     {
-        List<QueuedChange> ready = [];
-        Queue!.TakeReady(ready);
-        bool any = false;
-        foreach (QueuedChange change in ready)
+        ChangeVerdict verdict = ChangeVerifier.Verify(chunk.Bytes, _limits.Change, out ChangeHeader header);
+        if (!verdict.IsOk)
         {
-            if (!ChangeHeader.TryRead(change.Chunk, change.Hash, out ChangeHeader header).IsOk) continue;
-            if (Graph.TryAdd(change.Hash, header.Deps, header.Actor, header.Seq, header.StartOp, header.OpCount) != GraphVerdict.Added) continue;
-            Tail.Append(change.Chunk);
-            any = true;
+            Damage ??= $"the tail entry after {LastSequence}: {verdict.What}";
+            return;
         }
 
-        return any;
+        if (Quarantine is not null && IsQuarantined(header)) return;
+        GraphVerdict known = Graph.Check(header.Hash, header.Deps, header.Actor, header.Seq, header.StartOp, header.OpCount);
+        switch (known)
+        {
+            case GraphVerdict.Added:
+                Add(header);
+                Queue?.Release(header.Hash);
+                if (HasReady) TakeReady(trusted: true);
+                break;
+            case GraphVerdict.Duplicate:
+                break;
+            case GraphVerdict.MissingDeps:
+                Enqueue(header);                              // an append that was repeated stands behind what came after it
+                break;
+            default:
+                Damage ??= $"change {header.Hash}: {known}";
+                break;
+        }
+    }
+
+    private void Enqueue(in ChangeHeader header)
+    {
+        Queue ??= new ChangeQueue(_hashKey, _limits.QueueChangesMax, _limits.QueueBytesMax);
+        Queue.TryEnqueue(Graph, header.Hash, header.Deps, header.Bytes.ToArray());
     }
 }

@@ -28,6 +28,13 @@ internal sealed class DocumentWrites(DocumentActor document, Shard shard)
     /// <summary>Content was read: all of it is stored.</summary>
     public void Begin(DocumentContent content) => _unstoredFrom = content.Graph.Count;
 
+    /// <summary>A peer has written, as it was allowed to by a decision under this fence.</summary>
+    public void Wrote(PeerLink link, Fence authorisedUnder)
+    {
+        if (link.WroteUnder is not { } before || IsOlder(authorisedUnder, before)) link.WroteUnder = authorisedUnder;
+        Hold(link);
+    }
+
     /// <summary>Nothing more is said to a peer for this document until what was taken so far is on disk.</summary>
     public void Hold(PeerLink link)
     {
@@ -72,7 +79,7 @@ internal sealed class DocumentWrites(DocumentActor document, Shard shard)
 
         foreach (PeerLink link in _held)
         {
-            link.Wrote = false;
+            link.WroteUnder = null;
             link.AwaitsCommit = false;
             link.OwnChangesIn = _store.Last;
         }
@@ -82,13 +89,12 @@ internal sealed class DocumentWrites(DocumentActor document, Shard shard)
     }
 
     /// <summary>The content's snapshot, just received, goes to the store in place of all that is there.</summary>
-    public void StoreSnapshot(PeerLink author, SnapshotBody body, IEffects effects)
+    public void StoreSnapshot(SnapshotBody body, IEffects effects)
     {
         DocumentContent content = document.Content!;
         StoreOperation operation = new(_store.NextNumber(), document.Id, content.Version, body, new TailRange(content.LastSequence), WriteFence());
         content.Version = new SnapshotVersion(content.Version.Value + 1);
         _unstoredFrom = content.SnapshotRows;
-        author.OwnChangesIn = _store.Last;
         _store.Start(operation, effects);
     }
 
@@ -115,7 +121,7 @@ internal sealed class DocumentWrites(DocumentActor document, Shard shard)
         _store.Clear();
         foreach (PeerLink link in _held)
         {
-            link.Wrote = false;
+            link.WroteUnder = null;
             link.AwaitsCommit = false;
         }
 
@@ -128,11 +134,11 @@ internal sealed class DocumentWrites(DocumentActor document, Shard shard)
         Fence? fence = null;
         foreach (PeerLink link in _held)
         {
-            if (!link.Wrote) continue;
-            Fence own = link.Decision.AuthorisedUnder;
-            if (fence is not { } oldest || (own.Epoch, own.Control).CompareTo((oldest.Epoch, oldest.Control)) < 0) fence = own;
+            if (link.WroteUnder is { } own && (fence is not { } oldest || IsOlder(own, oldest))) fence = own;
         }
 
         return fence ?? shard.CurrentFence;
     }
+
+    private static bool IsOlder(Fence one, Fence other) => (one.Epoch, one.Control).CompareTo((other.Epoch, other.Control)) < 0;
 }

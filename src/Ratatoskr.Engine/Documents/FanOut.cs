@@ -30,6 +30,7 @@ internal sealed class FanOut(Shard shard)
 
     public void Flush(DocumentActor document, Timestamp now, IEffects effects)
     {
+        if (document.IsLent) return;                                      // listed again when it is back
         document.Writes.Store(effects);
         List<PeerLink> dirty = document.DirtyLinks;
         for (int i = 0; i < dirty.Count; i++)

@@ -1,19 +1,21 @@
 using System.Buffers;
 using Automerge.Changes;
+using Automerge.Documents;
 using Automerge.Format;
 using Automerge.Sync;
 using Ratatoskr.Engine.Buffers;
 using Ratatoskr.Engine.Limits;
+using Ratatoskr.Engine.Storage;
 using Ratatoskr.Protocol.Messages;
 
 namespace Ratatoskr.Engine.Documents;
 
 /// <summary>
-/// The verification of one message's changes, away from the shard: whole documents and large change sets. While it runs, its document takes no other
-/// input, so the graph it compares with stands still.
+/// One message's changes, where they are whole documents or large sets: verified by a worker while the document takes no other input, so that the graph
+/// they are compared with stands still; then, when the shard has asked access again, taken by a worker to which the whole content is lent.
 /// </summary>
-/// <remarks>Made by the shard, run once by a worker, then the shard's again.</remarks>
 internal sealed class IngressJob(PeerLink link, SharedBuffer payload, RepoMessage message, DocumentContent content, ulong hashKey, EngineLimits limits)
+    : DocumentJob(link.Document)
 {
     // Document chunks whose new changes number at most this are folded into the tail; more, and the chunk itself is worth keeping.
     private const int TailRatherThanSnapshotMax = 64;
@@ -21,25 +23,42 @@ internal sealed class IngressJob(PeerLink link, SharedBuffer payload, RepoMessag
     // Header (10 bytes) and four empty lists.
     private const int EmptyDocumentLength = 14;
 
+    // What a change grows to in the op set, for each of its bytes.
+    private const int ChangeFactor = 8;
+
+    private readonly List<(byte[] Bytes, ChangeHash Hash)> _changes = [];
+    private ChangeGraph? _adopted;
+    private byte[]? _adoptedChunk;
+    private int _next;
+    private Account _account;
+
     public PeerLink Link { get; } = link;
 
     public SharedBuffer Payload { get; } = payload;
 
     public RepoMessage Message { get; } = message;
 
-    /// <summary>Verified change chunks to take, in order, after <see cref="Adopted"/>.</summary>
-    public List<byte[]> Changes { get; } = [];
+    public DocumentContent Content { get; } = content;
 
-    /// <summary>The graph of a document chunk that covers all we hold and is to become the snapshot; null when none is.</summary>
-    public ChangeGraph? Adopted { get; private set; }
+    /// <summary>The changes are verified; a run takes them.</summary>
+    public bool IsTaking { get; private set; }
 
-    public byte[]? AdoptedChunk { get; private set; }
+    /// <summary>The document's heads before anything was taken.</summary>
+    public ChangeHash[] HeadsBefore { get; private set; } = [];
 
-    /// <summary>The adopted graph as it is stored beside the snapshot.</summary>
-    public ReadOnlyMemory<byte> AdoptedIndex { get; private set; }
+    /// <summary>The access decision under which the changes are taken.</summary>
+    public Fence AuthorisedUnder { get; private set; }
+
+    /// <summary>There is something to take.</summary>
+    public bool HasChanges => _adopted is not null || _next < _changes.Count;
 
     /// <summary>Why something was refused; null when nothing was.</summary>
     public string? Refusal { get; private set; }
+
+    public AcceptOutcome RefusedAs { get; private set; } = AcceptOutcome.Refused;
+
+    /// <summary>The run has stopped before a change that can only be judged with the op set.</summary>
+    public bool NeedsOperations { get; private set; }
 
     /// <summary>Only a little of plain change chunks is verified inline; an empty document chunk is how 2.x clients say "I have nothing".</summary>
     public static bool IsNeededFor(in SyncMessageReader message, EngineLimits limits)
@@ -61,22 +80,106 @@ internal sealed class IngressJob(PeerLink link, SharedBuffer payload, RepoMessag
         return false;
     }
 
-    /// <summary>A bug of ours, met while verifying: for the log. The message counts as refused.</summary>
-    public Exception? Bug { get; private set; }
-
-    public void Run()
+    /// <summary>From now on a run takes what was verified. The content must be lent to it.</summary>
+    public void BeginTaking(Fence authorisedUnder)
     {
+        IsTaking = true;
+        AuthorisedUnder = authorisedUnder;
+        HeadsBefore = Content.Graph.Heads.ToArray();
+    }
+
+    /// <summary>What runs have done to the content since the last call.</summary>
+    public Account Settle()
+    {
+        Account account = _account;
+        _account = default;
+        return account;
+    }
+
+    protected override long MeasureBytes()
+    {
+        if (IsTaking) return ChangeFactor * (long)Payload.Length;
+        long bytes = ChangeFactor * (long)Payload.Length;
+        if (!SyncMessageReader.TryRead(Message.Data.In(Payload.Span), out SyncMessageReader reader, out _)) return bytes;
+        foreach (ReadOnlySpan<byte> entry in reader.Changes)
+        {
+            ReadOnlySpan<byte> chunks = entry;
+            while (ChunkReader.TryRead(chunks, out Chunk chunk, out _))
+            {
+                if (chunk.Type == ChunkType.Document) bytes = Math.Max(bytes, SnapshotVerifier.MeasureBytes(chunk.Bytes, limits));
+                chunks = chunks[chunk.Length..];
+            }
+        }
+
+        return bytes;
+    }
+
+    protected override void Work()
+    {
+        if (IsTaking)
+        {
+            Take();
+            return;
+        }
+
         try
         {
             ReadMessage();
         }
-        catch (Exception e)
+        catch
         {
-            // A worker must not end the process, nor one peer's bytes the document.
-            Bug = e;
             Refusal = "this change cannot be verified";
-            Adopted = null;
-            Changes.Clear();
+            _adopted = null;
+            _changes.Clear();
+            throw;
+        }
+    }
+
+    private void Take()
+    {
+        NeedsOperations = false;
+        if (_adopted is not null)
+        {
+            Content.ReplaceSnapshot(_adopted, _adoptedChunk);
+            ArrayBufferWriter<byte> index = new(_adopted.EncodedLength);
+            _adopted.WriteTo(index);
+            _account.Snapshot = new SnapshotBody(_adoptedChunk, index.WrittenMemory, _adopted.Heads.ToArray());
+            _adopted = null;
+        }
+
+        if (Content.HasReady)
+        {
+            NeedsOperations = Content.Operations is null && Content.Fault is null;
+            if (NeedsOperations) return;
+            _account.HasFreed |= Content.TakeReady();
+        }
+
+        for (; _next < _changes.Count; _next++)
+        {
+            (byte[] bytes, ChangeHash hash) = _changes[_next];
+            ChangeHeader.TryRead(bytes, hash, out ChangeHeader header);
+            Acceptance result = Content.Accept(header);
+            _account.HasFreed |= result.Freed;
+            switch (result.Outcome)
+            {
+                case AcceptOutcome.NeedsOperations:
+                    NeedsOperations = true;
+                    return;
+                case AcceptOutcome.Taken:
+                    _account.Taken++;
+                    if (result.Why is not null) (_account.Observed ??= []).Add(result.Why);
+                    break;
+                case AcceptOutcome.Duplicate:
+                    _account.HasDuplicates = true;
+                    break;
+                case AcceptOutcome.Queued:
+                    _account.HasQueued = true;
+                    break;
+                default:
+                    Refusal = result.Why;
+                    RefusedAs = result.Outcome;
+                    return;
+            }
         }
     }
 
@@ -137,14 +240,22 @@ internal sealed class IngressJob(PeerLink link, SharedBuffer payload, RepoMessag
 
     private void ReadChange(ReadOnlySpan<byte> bytes)
     {
-        ChangeVerdict verdict = ChangeVerifier.Verify(bytes, limits.Change, out _);
-        if (verdict.IsOk) Changes.Add(bytes.ToArray());
+        ChangeVerdict verdict = ChangeVerifier.Verify(bytes, limits.Change, out ChangeHeader header);
+        if (verdict.IsOk) _changes.Add((bytes.ToArray(), header.Hash));
         else Refusal = verdict.What;
     }
 
     private void ReadDocument(ReadOnlySpan<byte> bytes)
     {
-        ChangeGraph ours = content.Graph;
+        DocumentSize size = DocumentSize.Measure(bytes, limits.Document);
+        if (Math.Max(size.Rows, size.Changes) > limits.Document.MaxRows)
+        {
+            Refusal = $"the document has {Math.Max(size.Rows, size.Changes)} rows, and {limits.Document.MaxRows} are allowed";
+            RefusedAs = AcceptOutcome.TooLarge;
+            return;
+        }
+
+        ChangeGraph ours = Content.Graph;
         ChangeGraph theirs = SnapshotVerifier.Verify(bytes, hashKey, limits);
         HashSet<int> unknown = [];
         for (int row = 0; row < theirs.Count; row++)
@@ -153,23 +264,41 @@ internal sealed class IngressJob(PeerLink link, SharedBuffer payload, RepoMessag
         }
 
         if (unknown.Count == 0) return;
-        bool coversOurs = true;
+        bool coversOurs = Content.IsWhole;
         foreach (ref readonly ChangeHash head in ours.Heads) coversOurs &= theirs.Find(head) >= 0;
         bool worthIt = ours.Count == 0 || unknown.Count > TailRatherThanSnapshotMax;
-        if (coversOurs && worthIt && Adopted is null && Changes.Count == 0)
+        if (coversOurs && worthIt && _adopted is null && _changes.Count == 0)
         {
-            Adopted = theirs;
-            AdoptedChunk = bytes.ToArray();
-            ArrayBufferWriter<byte> index = new(theirs.EncodedLength);
-            theirs.WriteTo(index);
-            AdoptedIndex = index.WrittenMemory;
+            _adopted = theirs;
+            _adoptedChunk = bytes.ToArray();
             return;
         }
 
         Dictionary<int, byte[]> changes = SnapshotVerifier.Recreate(bytes, unknown, limits);
         for (int row = 0; row < theirs.Count; row++)
         {
-            if (changes.TryGetValue(row, out byte[]? change)) Changes.Add(change);
+            if (changes.TryGetValue(row, out byte[]? change)) _changes.Add((change, theirs.HashAt(row)));
         }
+    }
+
+    public struct Account
+    {
+        /// <summary>The document chunk that has become the snapshot, to be stored; null when none has.</summary>
+        public SnapshotBody? Snapshot;
+
+        /// <summary>Changes taken.</summary>
+        public int Taken;
+
+        /// <summary>Some changes were there already.</summary>
+        public bool HasDuplicates;
+
+        /// <summary>Some changes wait for others.</summary>
+        public bool HasQueued;
+
+        /// <summary>Changes came out of the queue.</summary>
+        public bool HasFreed;
+
+        /// <summary>What would have been refused, where validation only observes.</summary>
+        public List<string>? Observed;
     }
 }

@@ -1,6 +1,7 @@
 using Automerge.Sync;
 using Ratatoskr.Engine.Access;
 using Ratatoskr.Engine.Sessions;
+using Ratatoskr.Engine.Storage;
 
 namespace Ratatoskr.Engine.Documents;
 
@@ -31,8 +32,8 @@ internal sealed class PeerLink(PeerSession session, DocumentActor document)
     /// <summary>In the document's dirty list of this turn.</summary>
     public bool Listed { get; set; }
 
-    /// <summary>Wrote in this turn; its changes get their store operation at the end of it.</summary>
-    public bool Wrote { get; set; }
+    /// <summary>Wrote in this turn, under this fence; its changes get their store operation at the end of it.</summary>
+    public Fence? WroteUnder { get; set; }
 
     /// <summary>May not be answered before what was taken up to this turn is on disk: it wrote, or may be the author of what another has written.</summary>
     public bool AwaitsCommit { get; set; }

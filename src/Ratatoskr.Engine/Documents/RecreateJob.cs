@@ -3,20 +3,19 @@ using Ratatoskr.Engine.Limits;
 
 namespace Ratatoskr.Engine.Documents;
 
-/// <summary>Re-creates some changes of a snapshot for a peer that cannot take it whole (it speaks V1 only), away from the shard.</summary>
-/// <remarks>Made by the shard, run once by a worker, then the shard's again.</remarks>
-internal sealed class RecreateJob(DocumentActor document, ReadOnlyMemory<byte> snapshot, HashSet<int> rows, EngineLimits limits)
+/// <summary>Re-creates some changes of a snapshot for a peer that cannot take it whole (it speaks V1 only).</summary>
+internal sealed class RecreateJob(DocumentActor document, ReadOnlyMemory<byte> snapshot, HashSet<int> rows, EngineLimits limits) : DocumentJob(document)
 {
     public ReadOnlyMemory<byte> Snapshot { get; } = snapshot;
-
-    public DocumentActor Document { get; } = document;
 
     /// <summary>The chunks by row; null when the snapshot turned out damaged.</summary>
     public Dictionary<int, byte[]>? Changes { get; private set; }
 
     public string? Error { get; private set; }
 
-    public void Run()
+    protected override long MeasureBytes() => SnapshotVerifier.MeasureBytes(Snapshot.Span, limits);
+
+    protected override void Work()
     {
         try
         {
@@ -25,10 +24,6 @@ internal sealed class RecreateJob(DocumentActor document, ReadOnlyMemory<byte> s
         catch (AutomergeFormatException e)
         {
             Error = e.Message;
-        }
-        catch (Exception e)
-        {
-            Error = e.ToString();                    // a bug of ours; a worker must not end the process
         }
     }
 }

@@ -7,6 +7,18 @@ namespace Ratatoskr.Engine.Documents;
 /// <summary>Reads a whole document chunk once: re-creates and hashes every change, and gives their graph. CPU-bound; for workers.</summary>
 internal static class SnapshotVerifier
 {
+    // What reading takes: the table of rows, the change graph's share of it, columns and the changes made again.
+    private const int RowBytes = 64;
+    private const int ChunkFactor = 8;
+
+    /// <summary>About what reading takes, in bytes.</summary>
+    /// <exception cref="Automerge.Format.AutomergeFormatException">Not a document.</exception>
+    public static long MeasureBytes(ReadOnlySpan<byte> chunk, EngineLimits limits)
+    {
+        DocumentSize size = DocumentSize.Measure(chunk, limits.Document);
+        return (RowBytes * (size.Rows + (2 * size.Changes))) + ((long)ChunkFactor * chunk.Length);
+    }
+
     /// <exception cref="Automerge.Format.AutomergeFormatException">The chunk is not a sound document.</exception>
     public static ChangeGraph Verify(ReadOnlySpan<byte> chunk, ulong hashKey, EngineLimits limits)
     {

@@ -3,9 +3,22 @@ using Automerge.Documents;
 
 namespace Ratatoskr.Engine.Limits;
 
+/// <summary>Whether changes are only taken whose operations fit their document (format §10, rule 4): objects, elements and predecessors exist, in their authors' past.</summary>
+public enum ValidationMode : byte
+{
+    /// <summary>They are refused, before anything is stored, acknowledged or passed on.</summary>
+    Enforce,
+
+    /// <summary>They are taken, logged and counted: to see what would be refused. A document with such a change may load nowhere any more.</summary>
+    Observe,
+}
+
 /// <summary>Every bound of the engine. Exceeding one has a consequence stated here; none grows memory.</summary>
 public sealed record EngineLimits
 {
+    // 64 MiB, the least budget that can be set.
+    private const long OperationsBytesAlways = 64L << 20;
+
     /// <summary>
     /// Memory for loaded documents, all shards together; idle ones are let go beyond it. What is kept of peers has a budget of the same size:
     /// beyond it no further document is opened, and a peer whose own state passes it is closed with 1013.
@@ -36,8 +49,17 @@ public sealed record EngineLimits
     /// <summary>Bounds of a single change.</summary>
     public ChangeLimits Change { get; init; } = ChangeLimits.Default;
 
-    /// <summary>Bounds of a document chunk.</summary>
+    /// <summary>Bounds of a document chunk; its rows are also what a document may grow to by changes. Beyond them it cannot be written.</summary>
     public DocumentLimits Document { get; init; } = DocumentLimits.Default;
+
+    /// <summary>What happens to changes whose operations do not fit their document.</summary>
+    public ValidationMode Validation { get; init; }
+
+    /// <summary>Memory of one document's op set; beyond it the document cannot be written. All there is for documents: rows alone could take more.</summary>
+    public long OperationsBytesMax => Math.Max(OperationsBytesAlways, MemoryBudgetBytes);
+
+    /// <summary>A document's op set leaves memory when the document has not been written for this long, in ms, even within the budget.</summary>
+    public int IdleOperationsMs { get; init; } = 60_000;
 
     /// <summary>Changes waiting for their dependencies, per document; further ones are dropped and asked for again.</summary>
     public int QueueChangesMax { get; init; } = 10_000;

@@ -1,3 +1,4 @@
+using Automerge.Changes;
 using Ratatoskr.Engine.Buffers;
 using Ratatoskr.Engine.Documents;
 using Ratatoskr.Engine.Sessions;
@@ -18,7 +19,9 @@ internal interface IEffects
 
     void Close(PeerSession session, CloseCode code, string reason);
 
-    void Load(DocumentId id);
+    /// <summary>Answered by <see cref="ShardInputKind.Loaded"/>.</summary>
+    /// <param name="quarantine">Stored changes to leave out; null for none.</param>
+    void Load(DocumentId id, IReadOnlySet<ChangeHash>? quarantine);
 
     void LoadSyncState(DocumentId id, PeerSession session);
 
@@ -30,9 +33,6 @@ internal interface IEffects
     /// <summary>Answered by <see cref="ShardInputKind.Appended"/>: Stored, or Fenced when it lost against another writer.</summary>
     void StoreSnapshot(ulong number, DocumentId id, SnapshotVersion read, SnapshotBody body, TailRange folded, Fence authorisedUnder);
 
-    /// <summary>Runs <see cref="IngressJob.Run"/> on a worker; answered by <see cref="ShardInputKind.Verified"/>.</summary>
-    void Verify(IngressJob job);
-
-    /// <summary>Runs <see cref="RecreateJob.Run"/> on a worker; answered by <see cref="ShardInputKind.Recreated"/>.</summary>
-    void Recreate(RecreateJob job);
+    /// <summary>Runs a job on a worker; answered by <see cref="ShardInputKind.Worked"/>.</summary>
+    void Work(DocumentJob job);
 }

@@ -110,13 +110,9 @@ internal sealed class Shard
             case ShardInputKind.Appended:
                 if (Find(input.Document) is { } appended) appended.Appended(input.Number, input.Outcome, input.Error, now, effects);
                 break;
-            case ShardInputKind.Verified:
-                IngressJob job = (IngressJob)input.Result!;
-                job.Link.Document.Verified(job, now, effects);
-                break;
-            case ShardInputKind.Recreated:
-                RecreateJob recreated = (RecreateJob)input.Result!;
-                recreated.Document.Recreated(recreated);
+            case ShardInputKind.Worked:
+                DocumentJob job = (DocumentJob)input.Result!;
+                job.Document.Worked(job, now, effects);
                 break;
             case ShardInputKind.ControlChanged:
                 ControlChanged(((ControlDelivery)input.Result!).Change, now, effects);
@@ -163,7 +159,8 @@ internal sealed class Shard
         }
 
         _dirty.Clear();
-        if (_charged > _budget) Evict(now, _budget * 9 / 10);
+        long budget = Math.Max(_budget / 4, (Limits.MemoryBudgetBytes - Context.WorkMemory.Reserved) / Context.ShardCount);
+        if (_charged > budget) Evict(now, budget * 9 / 10);
     }
 
     public void MarkDirty(DocumentActor document)
@@ -181,6 +178,7 @@ internal sealed class Shard
     /// <summary>Accounts for a document's content after it has grown, shrunk or gone.</summary>
     public void Recharge(DocumentActor document)
     {
+        if (document.IsLent) return;                              // again when it is back
         long bytes = (document.Content?.MemoryBytes ?? 0) + (document.RemoteHeads?.Bytes ?? 0);
         _charged += bytes - document.ChargedBytes;
         document.ChargedBytes = bytes;
@@ -214,8 +212,7 @@ internal sealed class Shard
         DocumentActor? document = input.Kind switch
         {
             ShardInputKind.Message => FindLinkOf(input)?.Document,
-            ShardInputKind.Verified => ((IngressJob)input.Result!).Link.Document,
-            ShardInputKind.Recreated => ((RecreateJob)input.Result!).Document,
+            ShardInputKind.Worked => ((DocumentJob)input.Result!).Document,
             _ => input.Document.IsDefault ? null : Find(input.Document),
         };
         if (document is null) Log.Broken("(none)", cause);
@@ -368,10 +365,25 @@ internal sealed class Shard
         }
     }
 
-    // Least recently used first. Documents with open peers keep their links; their content is read again when it is needed.
+    // Least recently used first, op sets before anything else: who only reads does not need them. Documents with open peers keep their links;
+    // their content is read again when it is needed.
     private void Evict(Timestamp now, long target)
     {
         List<DocumentActor> candidates = [];
+        foreach (DocumentActor document in _documents.Values)
+        {
+            if (document.CanEvictOperations && document.LastWritten < now) candidates.Add(document);
+        }
+
+        candidates.Sort(static (a, b) => a.LastWritten.CompareTo(b.LastWritten));
+        foreach (DocumentActor document in candidates)
+        {
+            if (_charged <= target) return;
+            document.EvictOperations();
+            Metrics.OperationsEvicted();
+        }
+
+        candidates.Clear();
         foreach (DocumentActor document in _documents.Values)
         {
             if (document.CanEvict && document.LastUsed < now) candidates.Add(document);

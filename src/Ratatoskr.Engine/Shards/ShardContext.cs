@@ -5,7 +5,7 @@ using Ratatoskr.Protocol.Identifiers;
 
 namespace Ratatoskr.Engine.Shards;
 
-/// <summary>What all shards share; immutable.</summary>
+/// <summary>What all shards share.</summary>
 /// <param name="HashKey">Keys the change graphs' tables, so that ground hashes cannot be made to collide.</param>
 internal sealed record ShardContext(
     int ShardCount,
@@ -16,4 +16,5 @@ internal sealed record ShardContext(
     EngineLimits Limits,
     EngineMetrics Metrics,
     EngineLog Log,
-    ulong HashKey);
+    ulong HashKey,
+    WorkMemory WorkMemory);

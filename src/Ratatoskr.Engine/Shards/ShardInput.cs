@@ -29,11 +29,8 @@ internal enum ShardInputKind : byte
     /// <summary>An append or snapshot write ended: Document, Number, Outcome, or Error.</summary>
     Appended,
 
-    /// <summary>A worker has verified a message's changes: Document, Result is IngressJob.</summary>
-    Verified,
-
-    /// <summary>A worker has re-created changes of the snapshot: Document, Result is RecreateJob.</summary>
-    Recreated,
+    /// <summary>A worker has run a job: Result is DocumentJob.</summary>
+    Worked,
 
     /// <summary>Access, existence or revocation changed: Result is ControlChange, Number is its place.</summary>
     ControlChanged,

@@ -1,3 +1,4 @@
+using Automerge.Changes;
 using Ratatoskr.Engine.Buffers;
 using Ratatoskr.Engine.Documents;
 using Ratatoskr.Engine.Sessions;
@@ -23,6 +24,7 @@ internal sealed class ShardRunner : IThreadPoolWorkItem, IEffects
     private readonly EngineClock _clock;
     private readonly WorkerQueue _workers;
     private readonly IWorkScheduler _scheduler;
+    private readonly Action<DocumentJob> _worked;
     private readonly List<PeerSession> _touched = [];
     private List<ShardInput> _mailbox = [];
     private List<ShardInput> _turn = [];
@@ -38,6 +40,7 @@ internal sealed class ShardRunner : IThreadPoolWorkItem, IEffects
         _clock = clock;
         _workers = workers;
         _scheduler = scheduler;
+        _worked = job => PostBack(new ShardInput { Kind = ShardInputKind.Worked, Result = job });
     }
 
     public Shard Shard => _shard;
@@ -89,10 +92,10 @@ internal sealed class ShardRunner : IThreadPoolWorkItem, IEffects
 
     void IEffects.Close(PeerSession session, CloseCode code, string reason) => session.Connection.Close(code, reason);
 
-    void IEffects.Load(DocumentId id)
+    void IEffects.Load(DocumentId id, IReadOnlySet<ChangeHash>? quarantine)
     {
         Interlocked.Increment(ref _elsewhere);
-        _ = LoadAsync(id);
+        _ = LoadAsync(id, quarantine);
     }
 
     void IEffects.LoadSyncState(DocumentId id, PeerSession session)
@@ -115,24 +118,10 @@ internal sealed class ShardRunner : IThreadPoolWorkItem, IEffects
         _ = StoreSnapshotAsync(number, id, read, body, folded, authorisedUnder);
     }
 
-    void IEffects.Verify(IngressJob job)
+    void IEffects.Work(DocumentJob job)
     {
         Interlocked.Increment(ref _elsewhere);
-        _workers.Enqueue(() =>
-        {
-            job.Run();
-            PostBack(new ShardInput { Kind = ShardInputKind.Verified, Result = job });
-        });
-    }
-
-    void IEffects.Recreate(RecreateJob job)
-    {
-        Interlocked.Increment(ref _elsewhere);
-        _workers.Enqueue(() =>
-        {
-            job.Run();
-            PostBack(new ShardInput { Kind = ShardInputKind.Recreated, Result = job });
-        });
+        _workers.Enqueue(job, _worked);
     }
 
     // In this order: at no moment does it look as if nothing were under way.
@@ -223,13 +212,13 @@ internal sealed class ShardRunner : IThreadPoolWorkItem, IEffects
         _turn.Clear();
     }
 
-    private async Task LoadAsync(DocumentId id)
+    private async Task LoadAsync(DocumentId id, IReadOnlySet<ChangeHash>? quarantine)
     {
         ShardInput input = new() { Kind = ShardInputKind.Loaded, Document = id };
         try
         {
             StoredDocument stored = await _store.LoadAsync(id, CancellationToken.None);
-            input.Result = DocumentContent.FromStore(stored, _shard.HashKey, _shard.Limits);
+            input.Result = DocumentContent.FromStore(stored, quarantine, _shard.HashKey, _shard.Limits);
         }
         catch (Exception e)
         {

@@ -30,6 +30,9 @@ public static class ErrorCodes
     /// <summary>A change that would spoil the document is refused; the message says what is wrong with it.</summary>
     public static ReadOnlySpan<byte> InvalidChange => "invalid_change"u8;
 
+    /// <summary>The document has, or would get, more operations than allowed.</summary>
+    public static ReadOnlySpan<byte> DocumentTooLarge => "document_too_large"u8;
+
     public static ReadOnlySpan<byte> InvalidDocumentId => "invalid_document_id"u8;
 
     public static ReadOnlySpan<byte> TooManyDocuments => "too_many_documents"u8;

@@ -1,5 +1,7 @@
 using System.Buffers.Binary;
 using System.Security.Cryptography;
+using Automerge.Changes;
+using Automerge.Documents;
 using Microsoft.Extensions.Logging;
 using Ratatoskr.Engine;
 using Ratatoskr.Engine.Access;
@@ -41,7 +43,13 @@ internal sealed class EngineHost(ServerOptions options) : IEngineHost, ISyncEndp
             StorageId = _store.StorageId,
             HashKey = RandomKey(),
             Shards = options.ShardCount,
-            Limits = new EngineLimits { MemoryBudgetBytes = (long)options.MemoryBudgetMb << 20 },
+            Limits = new EngineLimits
+            {
+                MemoryBudgetBytes = (long)options.MemoryBudgetMb << 20,
+                Document = DocumentLimits.Default with { MaxRows = options.MaxDocumentRows },
+                Change = ChangeLimits.Default with { MaxOps = Math.Min(options.MaxDocumentRows, ChangeLimits.Default.MaxOps) },
+                Validation = options.Validation,
+            },
         });
     }
 

@@ -1,5 +1,6 @@
 using System.Globalization;
 using System.Net;
+using Ratatoskr.Engine.Limits;
 
 namespace Ratatoskr.Server.Configuration;
 
@@ -21,6 +22,8 @@ internal sealed record ServerOptions
     private const int MemoryBudgetMbMin = 64;
     private const int MemoryBudgetMbMax = 1024 * 1024;
     private const int ShardCountMax = 256;
+    private const int DocumentRowsMin = 1_000;
+    private const int DocumentRowsMax = 1 << 28;
 
     /// <summary>0: any free one.</summary>
     public int Port { get; init; } = 4151;
@@ -37,6 +40,11 @@ internal sealed record ServerOptions
 
     /// <summary>What documents and buffers may take together; the runtime's own memory comes on top.</summary>
     public int MemoryBudgetMb { get; init; } = 512;
+
+    /// <summary>Operations of one document, deleted ones and the mentions of what replaced them included; beyond them it cannot be written.</summary>
+    public int MaxDocumentRows { get; init; } = 16 << 20;
+
+    public ValidationMode Validation { get; init; }
 
     public TlsFiles? Tls { get; init; }
 
@@ -56,6 +64,8 @@ internal sealed record ServerOptions
             AccessMode = Access(Text("ACCESS_MODE")),
             ShardCount = Number("SHARDS", 1, ShardCountMax, defaults.ShardCount),
             MemoryBudgetMb = Number("MEMORY_BUDGET_MB", MemoryBudgetMbMin, MemoryBudgetMbMax, defaults.MemoryBudgetMb),
+            MaxDocumentRows = Number("MAX_DOCUMENT_ROWS", DocumentRowsMin, DocumentRowsMax, defaults.MaxDocumentRows),
+            Validation = ValidationOf(Text("VALIDATION")),
             Tls = TlsFiles.Read(Text("TLS_CERT"), Text("TLS_KEY")),
             LogFormat = Log(Text("LOG_FORMAT")),
         };
@@ -101,6 +111,13 @@ internal sealed record ServerOptions
         null or "open" => AccessMode.Open,
         "accounts" => throw new SettingException("ACCESS_MODE", text, "accounts are not part of this version yet; only open is"),
         _ => throw new SettingException("ACCESS_MODE", text, "it must be open"),
+    };
+
+    private static ValidationMode ValidationOf(string? text) => text switch
+    {
+        null or "enforce" => ValidationMode.Enforce,
+        "observe" => ValidationMode.Observe,
+        _ => throw new SettingException("VALIDATION", text, "it must be enforce or observe"),
     };
 
     private static LogFormat Log(string? text) => text switch

@@ -19,6 +19,12 @@ internal static class Vectors
     public static IEnumerable<(string Name, string Kind, byte[] Data)> Hostile => Read("hostile.json").GetProperty("cases").EnumerateArray()
         .Select(c => (c.GetProperty("name").GetString()!, c.GetProperty("kind").GetString()!, c.GetProperty("data").GetBytesFromBase64()));
 
+    /// <summary>Names of the changes that 3.5.0 panics on, refuses, or takes in and then cannot load its own save of.</summary>
+    public static IEnumerable<string> HarmfulChanges => Read("hostile.json").GetProperty("cases").EnumerateArray()
+        .Where(c => c.GetProperty("kind").GetString() == "change")
+        .Where(c => !(c.GetProperty("automerge").GetProperty("outcome").GetString() == "applies" && c.GetProperty("automerge").GetProperty("reloads").GetBoolean()))
+        .Select(c => c.GetProperty("name").GetString()!);
+
     private static JsonElement Read(string name)
     {
         using FileStream file = File.OpenRead(Path.Combine(Folder, name));

@@ -1,6 +1,7 @@
 using System.Net;
 using System.Security.Cryptography;
 using System.Security.Cryptography.X509Certificates;
+using Ratatoskr.Engine.Limits;
 using Ratatoskr.Server.Configuration;
 
 namespace Ratatoskr.Server.Tests.Configuration;
@@ -21,13 +22,15 @@ public sealed class ServerOptionsTests : IDisposable
         Assert.Equal(AccessMode.Open, options.AccessMode);
         Assert.Equal(Environment.ProcessorCount, options.ShardCount);
         Assert.Equal(512, options.MemoryBudgetMb);
+        Assert.Equal(16 << 20, options.MaxDocumentRows);
+        Assert.Equal(ValidationMode.Enforce, options.Validation);
         Assert.Null(options.Tls);
         Assert.Equal(LogFormat.Text, options.LogFormat);
     }
 
     [Fact]
     public void Empty_counts_as_not_set() =>
-        Assert.Equal(Read(), Read(("PORT", ""), ("HOST", " "), ("DATA_DIR", ""), ("ACCESS_MODE", ""), ("SHARDS", ""), ("MEMORY_BUDGET_MB", ""), ("TLS_CERT", ""), ("TLS_KEY", ""), ("LOG_FORMAT", "")));
+        Assert.Equal(Read(), Read(("PORT", ""), ("HOST", " "), ("DATA_DIR", ""), ("ACCESS_MODE", ""), ("SHARDS", ""), ("MEMORY_BUDGET_MB", ""), ("MAX_DOCUMENT_ROWS", ""), ("VALIDATION", ""), ("TLS_CERT", ""), ("TLS_KEY", ""), ("LOG_FORMAT", "")));
 
     [Theory]
     [InlineData("0", 0)]
@@ -50,7 +53,9 @@ public sealed class ServerOptionsTests : IDisposable
     [Fact]
     public void Other_values_are_taken()
     {
-        ServerOptions options = Read(("ACCESS_MODE", "open"), ("SHARDS", "3"), ("MEMORY_BUDGET_MB", "64"), ("LOG_FORMAT", "json"));
+        ServerOptions options = Read(("ACCESS_MODE", "open"), ("SHARDS", "3"), ("MEMORY_BUDGET_MB", "64"), ("MAX_DOCUMENT_ROWS", "1000"), ("VALIDATION", "observe"), ("LOG_FORMAT", "json"));
+        Assert.Equal(1000, options.MaxDocumentRows);
+        Assert.Equal(ValidationMode.Observe, options.Validation);
         Assert.Equal((AccessMode.Open, 3, 64, LogFormat.Json), (options.AccessMode, options.ShardCount, options.MemoryBudgetMb, options.LogFormat));
     }
 
@@ -71,6 +76,8 @@ public sealed class ServerOptionsTests : IDisposable
     [InlineData("SHARDS", "257")]
     [InlineData("SHARDS", "1.5")]
     [InlineData("MEMORY_BUDGET_MB", "63")]
+    [InlineData("MAX_DOCUMENT_ROWS", "999")]
+    [InlineData("VALIDATION", "off")]
     [InlineData("MEMORY_BUDGET_MB", "1 GB")]
     [InlineData("LOG_FORMAT", "xml")]
     [InlineData("TLS_CERT", "/no/such/file.pem")]
