@@ -3,6 +3,7 @@ using Automerge.Changes;
 using Automerge.Documents;
 using Automerge.Operations;
 using Automerge.Tests.Documents;
+using Automerge.Values;
 
 namespace Automerge.Tests.Lockstep;
 
@@ -42,7 +43,22 @@ internal static class DocumentsAgree
             JsonDifference.AssertNone(check.GetProperty("root"), LockstepNotation.Describe(new DocumentView(BuiltDocument.Load(written).Ops)), "the view of the save");
         }
 
+        CheckCursors(history, document);
         return written;
+    }
+
+    // Where cursors are, in what the replica said at the time.
+    private static void CheckCursors(LockstepHistory history, BuiltDocument document)
+    {
+        Dictionary<string, string> named = history.Of("cursor").ToDictionary(made => made.Step[6].GetString()!, made => made.Result.GetString()!);
+        foreach ((JsonElement step, JsonElement position) in history.Of("position"))
+        {
+            if (history.HeadsOf(step[4]) is not { } heads || !document.Graph.ContainsAll(heads)) continue;
+            DocumentView then = new(document.Ops, CausalPast.Fixed(document.Graph, heads, document.Ops.Actors));
+            if (!then.Exists(history.ObjectOf(step[2]))) continue;      // the text was made later: an exception here, an empty text there
+            Assert.True(Cursor.TryParse(named[step[3].GetString()!], out Cursor cursor));
+            Assert.Equal((step.GetRawText(), position.GetInt32()), (step.GetRawText(), then.IndexOf(history.ObjectOf(step[2]), cursor)));
+        }
     }
 
     /// <summary>Compares what 3.5.0 reads in our save with what it said itself.</summary>

@@ -1,5 +1,6 @@
 using System.Text.Json;
 using Automerge.Changes;
+using Automerge.Values;
 
 namespace Automerge.Tests.Lockstep;
 
@@ -26,6 +27,19 @@ internal sealed record LockstepHistory(int Seed, JsonElement[] Steps, JsonElemen
         if (name.ValueKind == JsonValueKind.Null) return null;
         string heads = name.GetString()!;
         return heads == "h0" ? [] : Hashes(Of("note").Last(note => note.Step[2].GetString() == heads).Result);
+    }
+
+    /// <summary>The object that a step's argument names: by the name it was given when it was made, or by its id.</summary>
+    public ObjectId ObjectOf(JsonElement name)
+    {
+        string text = name.GetString()!;
+        foreach ((JsonElement step, JsonElement result) in Of("putObject").Concat(Of("insertObject")))
+        {
+            if (step[5].GetString() == text) text = result[1].GetString()!;
+        }
+
+        Assert.True(ObjectId.TryParse(text, out ObjectId id), $"no such object: {text}");
+        return id;
     }
 
     public static ChangeHash[] Hashes(JsonElement list) => [.. list.EnumerateArray().Select(hash => ChangeHash.Parse(hash.GetString()))];

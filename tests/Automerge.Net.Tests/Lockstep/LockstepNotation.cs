@@ -12,6 +12,9 @@ internal static class LockstepNotation
 {
     private const char Placeholder = '\uFFFC';
 
+    // JavaScript's Number.MAX_SAFE_INTEGER
+    private const long SafeMax = (1L << 53) - 1;
+
     public static JsonElement Describe(DocumentView view)
     {
         ArrayBufferWriter<byte> buffer = new();
@@ -66,6 +69,39 @@ internal static class LockstepNotation
         }
 
         json.WriteEndArray();
+        json.WriteStartArray("marks");
+        foreach (Mark mark in view.Marks(obj))
+        {
+            json.WriteStartArray();
+            json.WriteStringValue(mark.Name);
+            WritePlain(json, view, mark.Value);
+            json.WriteNumberValue(mark.Start);
+            json.WriteNumberValue(mark.End);
+            json.WriteEndArray();
+        }
+
+        json.WriteEndArray();
+        json.WriteStartArray("spans");
+        foreach (Span span in view.Spans(obj))
+        {
+            json.WriteStartArray();
+            json.WriteStringValue(span.IsBlock ? "block" : "text");
+            if (span.IsBlock) WritePlainObject(json, view, span.Block, ObjectKind.Map);
+            else json.WriteStringValue(span.Text);
+            json.WriteStartArray();
+            foreach ((string name, Value value) in span.Marks)
+            {
+                json.WriteStartArray();
+                json.WriteStringValue(name);
+                WritePlain(json, view, value);
+                json.WriteEndArray();
+            }
+
+            json.WriteEndArray();
+            json.WriteEndArray();
+        }
+
+        json.WriteEndArray();
     }
 
     private static void WriteAll(Utf8JsonWriter json, DocumentView view, IReadOnlyList<Conflict> all)
@@ -106,6 +142,63 @@ internal static class LockstepNotation
         ValueKind.Timestamp => ("timestamp", value.AsInt64().ToString(CultureInfo.InvariantCulture)),
         _ => throw new InvalidOperationException($"automerge writes no {value.Kind}"),
     };
+
+    // Values whose types 3.5.0 does not tell apart: those of marks and blocks.
+    private static void WritePlain(Utf8JsonWriter json, DocumentView view, Value value)
+    {
+        switch (value.Kind)
+        {
+            case ValueKind.Null: json.WriteNullValue(); break;
+            case ValueKind.Boolean: json.WriteBooleanValue(value.AsBoolean()); break;
+            case ValueKind.String: json.WriteStringValue(value.AsString()); break;
+            case ValueKind.Object: WritePlainObject(json, view, value.AsObject(), value.AsObjectKind()); break;
+            case ValueKind.Bytes: WriteTagged(json, "$bytes", Convert.ToHexStringLower(value.AsBytes().Span)); break;
+            case ValueKind.Timestamp: WriteTagged(json, "$timestamp", value.AsInt64().ToString(CultureInfo.InvariantCulture)); break;
+            case ValueKind.Float: WriteTagged(json, "$number", Number(value.AsDouble())); break;
+            case ValueKind.Unsigned: WriteTagged(json, "$number", value.AsUInt64().ToString(CultureInfo.InvariantCulture)); break;
+            default: WriteTagged(json, "$number", value.AsInt64().ToString(CultureInfo.InvariantCulture)); break;
+        }
+    }
+
+    private static void WritePlainObject(Utf8JsonWriter json, DocumentView view, ObjectId obj, ObjectKind kind)
+    {
+        if (kind == ObjectKind.Text)
+        {
+            json.WriteStringValue(view.Text(obj));
+            return;
+        }
+
+        if (kind == ObjectKind.Map)
+        {
+            json.WriteStartObject();
+            json.WriteStartArray("$map");
+            foreach (string key in view.Keys(obj))
+            {
+                json.WriteStartArray();
+                json.WriteStringValue(key);
+                WritePlain(json, view, view.Get(obj, key)!.Value);
+                json.WriteEndArray();
+            }
+
+            json.WriteEndArray();
+            json.WriteEndObject();
+            return;
+        }
+
+        json.WriteStartArray();
+        for (int i = 0, length = kind == ObjectKind.List ? view.Length(obj) : 0; i < length; i++) WritePlain(json, view, view.Get(obj, i)!.Value);
+        json.WriteEndArray();
+    }
+
+    private static void WriteTagged(Utf8JsonWriter json, string tag, string text)
+    {
+        json.WriteStartObject();
+        json.WriteString(tag, text);
+        json.WriteEndObject();
+    }
+
+    private static string Number(double value) =>
+        double.IsInteger(value) && Math.Abs(value) <= SafeMax ? ((long)value).ToString(CultureInfo.InvariantCulture) : Bits(value);
 
     private static string Bits(double value) => double.IsNaN(value) ? "NaN" : $"0x{BitConverter.DoubleToUInt64Bits(value):x16}";
 }

@@ -57,7 +57,7 @@ function increment(history, replica, handle, object, places, otherwise) {
 function makeObject(history, replica, handle, object, place, step) {
   const { random: r } = history
   const kind = newObject(r), name = history.name("o"), made = history.take(step, replica, object.name, place, kind, name)
-  if (typeof made !== "number") return
+  if (!Array.isArray(made)) return
   if (kind === "text") history.take("splice", replica, name, 0, 0, values.text(r) + values.text(r))
   else if (r.int(2) === 0 && kind === "list") history.take("insert", replica, name, 0, ...values.scalar(r))
 }
@@ -111,7 +111,7 @@ function editMarks(history, replica, object, start, end) {
   const expand = r.pick(values.expands), name = r.pick(values.markNames)
   if (start === end && r.int(6) > 0) return history.take("splice", replica, object.name, start, 0, values.text(r))
   if (r.int(4) === 0) return history.take("unmark", replica, object.name, start, end, expand, name)
-  return history.take("mark", replica, object.name, start, end, expand, name, ...(r.int(2) ? ["boolean", "true"] : values.scalar(r)))
+  return history.take("mark", replica, object.name, start, end, expand, name, ...(r.int(2) ? ["boolean", "true"] : values.markValue(r)))
 }
 
 // What the engine takes, though nobody writes it: text elements of several characters, or that are no text.

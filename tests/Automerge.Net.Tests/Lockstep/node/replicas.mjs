@@ -120,11 +120,11 @@ const steps = {
   empty: (all, r, message, time) => at(all, r).emptyChange(message, time),
   rollback: (all, r) => at(all, r).rollback(),
 
-  // Edits; each tells how many operations the transaction has now
+  // Edits; each tells how many operations the transaction has now, and what object it made
   put: (all, r, object, prop, type, value) => edit(all, r, object, (handle, id) => handle.put(id, prop, toValue(type, value), type)),
   insert: (all, r, object, index, type, value) => edit(all, r, object, (handle, id) => handle.insert(id, index, toValue(type, value), type)),
-  putObject: (all, r, object, prop, kind, name) => edit(all, r, object, (handle, id) => void all.name(name, handle.putObject(id, prop, emptyOf(kind)))),
-  insertObject: (all, r, object, index, kind, name) => edit(all, r, object, (handle, id) => void all.name(name, handle.insertObject(id, index, emptyOf(kind)))),
+  putObject: (all, r, object, prop, kind, name) => edit(all, r, object, (handle, id) => all.name(name, handle.putObject(id, prop, emptyOf(kind)))),
+  insertObject: (all, r, object, index, kind, name) => edit(all, r, object, (handle, id) => all.name(name, handle.insertObject(id, index, emptyOf(kind)))),
   delete: (all, r, object, prop) => edit(all, r, object, (handle, id) => handle.delete(id, prop)),
   increment: (all, r, object, prop, by) => edit(all, r, object, (handle, id) => handle.increment(id, prop, by)),
   splice: (all, r, object, index, remove, text) => edit(all, r, object, (handle, id) => handle.splice(id, index, remove, text)),
@@ -162,7 +162,6 @@ function demandItAppliesAlone(handle, { hash, deps }) {
 }
 
 function edit(all, r, object, action) {
-  const handle = at(all, r)
-  action(handle, all.find(object))
-  return handle.pendingOps()
+  const handle = at(all, r), made = action(handle, all.find(object))
+  return typeof made === "string" ? [handle.pendingOps(), made] : handle.pendingOps()
 }
