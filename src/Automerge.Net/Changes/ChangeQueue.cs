@@ -138,6 +138,15 @@ public sealed class ChangeQueue
         _ready.Clear();
     }
 
+    /// <summary>Appends all changes in the queue, in the order in which they came. They stay in it; their bytes are not to be changed.</summary>
+    public void CollectQueued(List<QueuedChange> queued)
+    {
+        ArgumentNullException.ThrowIfNull(queued);
+        Entry[] entries = [.. _entries.Values];
+        Array.Sort(entries, static (left, right) => left.Order.CompareTo(right.Order));
+        foreach (Entry entry in entries) queued.Add(new QueuedChange(entry.Hash, entry.Chunk));
+    }
+
     /// <summary>
     /// Drops a refused change, if it is queued, and everything queued that depends on it, directly or not. Returns how many were dropped.
     /// </summary>
