@@ -1,5 +1,6 @@
 using Automerge.Changes;
 using Automerge.Documents;
+using Automerge.Format;
 using BenchmarkDotNet.Attributes;
 
 namespace Ratatoskr.Microbenchmarks.Automerge;
@@ -19,8 +20,9 @@ public class DocumentCompactorBenchmark
     [GlobalSetup]
     public void Setup()
     {
+        if (!ChunkReader.TryRead(BenchmarkFiles.Read(File), out Chunk chunk, out ChunkError error)) throw new AutomergeFormatException(error.Describe());
         AllChanges sink = new();
-        DocumentReader.Read(BenchmarkFiles.Read(File), DocumentLimits.Default, sink);
+        DocumentReader.Read(chunk.Bytes, DocumentLimits.Default, sink);
         int cut = (int)(sink.Bytes.Length - sink.LastLengths.Sum());
         _snapshot = DocumentCompactor.Compact(default, sink.Bytes.GetBuffer().AsSpan(0, cut), DocumentLimits.Default);
         _tail = sink.Bytes.GetBuffer().AsSpan(cut, (int)sink.Bytes.Length - cut).ToArray();

@@ -10,7 +10,7 @@ namespace Automerge.Changes;
 /// Not thread-safe: one owner. 4 bytes a change where times lie within 68 years of the first (8 otherwise), and 8 and the bytes for every message or extra bytes that
 /// differ from those of the change before.
 /// </remarks>
-internal sealed class ChangeLog
+internal sealed partial class ChangeLog
 {
     private readonly ByteRuns _messages = new();
     private readonly ByteRuns _extras = new();

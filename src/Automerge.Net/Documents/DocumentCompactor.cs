@@ -5,7 +5,10 @@ using Automerge.Operations;
 namespace Automerge.Documents;
 
 /// <summary>Folds changes that were kept one by one into a document chunk, which is smaller by far and read as one.</summary>
-/// <remarks>Pure functions; safe on any thread, meant for one that may take its time: some 100 ms for a long history, and its memory.</remarks>
+/// <remarks>
+/// Pure functions; safe on any thread, meant for one that may take its time: 50 ms and 35 MB for a paper typed in one change, 0.5 s and 90 MB for the same in 260,000
+/// changes, nearly all of it for making and hashing the changes again, once before and once after (DocumentCompactorBenchmark).
+/// </remarks>
 public static class DocumentCompactor
 {
     // What is folded was accepted before, under whatever bounds: they are not this code's to judge.

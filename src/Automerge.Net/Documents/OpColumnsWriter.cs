@@ -16,6 +16,10 @@ internal sealed class OpColumnsWriter : IDisposable
     // Index in the document's list by slot of the op set, whose slots are in order of arrival.
     private readonly int[] _actors;
 
+    // A map's keys while they are sorted.
+    private int[] _places = [];
+    private int[] _ranks = [];
+
     private readonly IntegerColumnWriter _objectActor = new(signed: false);
     private readonly IntegerColumnWriter _objectCounter = new(signed: false);
     private readonly IntegerColumnWriter _keyActor = new(signed: false);
@@ -110,12 +114,15 @@ internal sealed class OpColumnsWriter : IDisposable
     private void WriteMap(MapObject map, int[] nameRanks)
     {
         ReadOnlySpan<int> names = map.Names;
-        int[] places = new int[names.Length];
-        int[] ranks = new int[names.Length];
-        for (int i = 0; i < places.Length; i++) (places[i], ranks[i]) = (i, nameRanks[names[i]]);
-        Array.Sort(ranks, places);
+        if (names.Length > _places.Length)
+        {
+            _places = new int[Math.Max(names.Length, 16)];
+            _ranks = new int[_places.Length];
+        }
 
-        foreach (int place in places)
+        for (int i = 0; i < names.Length; i++) (_places[i], _ranks[i]) = (i, nameRanks[names[i]]);
+        Array.Sort(_ranks, _places, 0, names.Length);
+        foreach (int place in _places.AsSpan(0, names.Length))
         {
             ReadOnlySpan<byte> key = _ops.Names.Utf8(names[place]);
             Register register = map.Registers[place];

@@ -1,5 +1,8 @@
 using System.Text;
 using Automerge.Changes;
+using Automerge.Documents;
+using Automerge.Format;
+using Automerge.Tests.Documents;
 using FsCheck;
 using FsCheck.Fluent;
 
@@ -34,6 +37,30 @@ public class ChangeLogTests
         ChangeLog log = new();
         for (int i = 0; i < 260_000; i++) log.Add(1_700_000_000 + (i * 7), default, i == 0 ? [1, 3, 1, 2, 3] : default);
         Assert.InRange(log.MemoryBytes, 0, 10 * 260_000);
+    }
+
+    [Fact]
+    public void Load_gives_the_rows_that_changes_gave()
+    {
+        Prop.ForAll(Gen.Choose(0, int.MaxValue).ToArbitrary(), seed =>
+        {
+            BuiltDocument document = BuiltDocument.Of(RandomDocument.Make(seed, 20));
+            ChangeLog loaded = ChangeLog.Load(document.Save(), DocumentLimits.Default);
+            Assert.Equal(document.Log.Count, loaded.Count);
+            for (int row = 0; row < loaded.Count; row++)
+            {
+                Assert.Equal(document.Log.TimeOf(row), loaded.TimeOf(row));
+                Assert.Equal(document.Log.MessageOf(row), loaded.MessageOf(row));
+                Assert.Equal(document.Log.ExtraOf(row), loaded.ExtraOf(row));
+            }
+        }).QuickCheckThrowOnFailure();
+    }
+
+    [Fact]
+    public void Load_of_more_changes_than_allowed_is_refused()
+    {
+        byte[] saved = BuiltDocument.Of(RandomDocument.Make(1, 20)).Save();
+        Assert.Throws<AutomergeFormatException>(() => ChangeLog.Load(saved, new DocumentLimits { MaxRows = 10 }));
     }
 
     [Fact]
