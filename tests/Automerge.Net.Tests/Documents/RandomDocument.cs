@@ -22,7 +22,7 @@ internal sealed class RandomDocument
 
     private List<byte[]> Run(int count)
     {
-        Replica[] replicas = [.. Enumerable.Range(0, 1 + _random.Next(4)).Select(_ => new Replica(_random))];
+        Replica[] replicas = [.. Enumerable.Range(0, 1 + _random.Next(4)).Select(number => new Replica(_random, (byte)number))];
         for (int i = 0; i < count; i++)
         {
             Replica author = replicas[_random.Next(replicas.Length)];
@@ -51,13 +51,13 @@ internal sealed class RandomDocument
         };
     }
 
-    private sealed class Replica(Random random)
+    private sealed class Replica(Random random, byte number)
     {
         public BuiltDocument Document { get; } = new();
 
         public List<byte[]> Changes { get; } = [];
 
-        public ActorId Actor { get; } = NewActor(random);
+        public ActorId Actor { get; } = NewActor(random, number);
 
         public int Made { get; private set; }
 
@@ -81,10 +81,12 @@ internal sealed class RandomDocument
             Changes.Add(change);
         }
 
-        private static ActorId NewActor(Random random)
+        // In no particular order, but no two the same.
+        private static ActorId NewActor(Random random, byte number)
         {
-            byte[] id = new byte[random.Next(1, 17)];
+            byte[] id = new byte[random.Next(2, 17)];
             random.NextBytes(id);
+            id[^1] = number;
             return new ActorId(id);
         }
     }
