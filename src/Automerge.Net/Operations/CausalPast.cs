@@ -20,6 +20,9 @@ internal sealed class CausalPast
     /// <summary>Everything the op set holds.</summary>
     public static CausalPast Everything { get; } = new(null, false);
 
+    /// <summary>No operation at all.</summary>
+    public static CausalPast Nothing { get; } = new([], isFixed: true);
+
     public bool IsEverything => _last is null;
 
     /// <summary>What these changes and their pasts hold, and all that comes later.</summary>

@@ -1,6 +1,7 @@
 using System.Runtime.InteropServices;
 using Automerge.Changes;
 using Automerge.Columns;
+using Automerge.Patches;
 
 namespace Automerge.Operations;
 
@@ -33,10 +34,23 @@ public sealed partial class OpSet
             Names.Truncate(names);
             _memory.Bytes = memory;
         }
+        else if (Patches is not null)
+        {
+            ReportApplied(Patches);
+        }
 
         _applied.Clear();
         if (_applied.Capacity > AppliedKeptMax) _applied.Capacity = AppliedKeptMax;
         return verdict;
+    }
+
+    private void ReportApplied(PatchLog patches)
+    {
+        foreach (ref readonly AppliedOp op in CollectionsMarshal.AsSpan(_applied))
+        {
+            if (op.Target is MapObject map) patches.Note(map, op.Name);
+            else patches.Note((SequenceObject)op.Target, op.Element, 1);
+        }
     }
 
     private string? ApplyOne(ref ChangeOpReader op, CausalPast past, int author)

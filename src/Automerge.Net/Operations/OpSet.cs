@@ -3,6 +3,7 @@ using System.Runtime.CompilerServices;
 using Automerge.Changes;
 using Automerge.Documents;
 using Automerge.Format;
+using Automerge.Patches;
 
 namespace Automerge.Operations;
 
@@ -46,6 +47,9 @@ public sealed partial class OpSet
     internal ElementIndex Elements { get; } = new();
 
     internal MapObject Root { get; }
+
+    /// <summary>Is told where changes act, if anybody wants to know.</summary>
+    internal PatchLog? Patches { get; set; }
 
     /// <summary>All objects but the root.</summary>
     internal IReadOnlyCollection<OpObject> Objects => _objects.Values;
