@@ -11,6 +11,8 @@ namespace Automerge.Tests.Documents;
 /// <summary>Documents of automerge 3.5.0 say what it says they say.</summary>
 public class DocumentViewVectorTests
 {
+    public static TheoryData<string> Views => VectorFiles.Views;
+
     private static readonly JsonStyle Tagged = new() { Types = JsonTypes.Tagged };
 
     public static TheoryData<string> Documents => VectorFiles.Documents;
@@ -71,11 +73,52 @@ public class DocumentViewVectorTests
         foreach (JsonElement text in vector.GetProperty("texts").EnumerateArray()) AssertText(text, view);
     }
 
+    [Theory]
+    [MemberData(nameof(Views))]
+    public void Stages_of_a_history_show_what_automerge_shows(string file)
+    {
+        JsonElement vector = VectorFiles.ReadGenerated(file);
+        ViewOf document = ViewOf.Changes(ViewOf.ChangesOf(vector));
+        foreach (JsonElement stage in vector.GetProperty("stages").EnumerateArray())
+        {
+            DocumentView view = document.At(HeadsOf(stage));
+            AssertJson(stage.GetProperty("json"), view);
+            foreach (JsonElement text in stage.GetProperty("texts").EnumerateArray()) AssertText(text, view);
+        }
+
+        JsonElement last = vector.GetProperty("stages").EnumerateArray().Last();
+        foreach (JsonElement text in last.GetProperty("texts").EnumerateArray()) AssertText(text, document.Now);
+    }
+
+    [Theory]
+    [MemberData(nameof(Views))]
+    public void Cursors_are_those_of_automerge_and_stand_where_it_has_them(string file)
+    {
+        JsonElement vector = VectorFiles.ReadGenerated(file);
+        JsonElement[] stages = [.. vector.GetProperty("stages").EnumerateArray()];
+        ViewOf document = ViewOf.Changes(ViewOf.ChangesOf(vector));
+        foreach (JsonElement made in vector.GetProperty("cursors").EnumerateArray())
+        {
+            int stage = made.GetProperty("stage").GetInt32();
+            DocumentView view = document.At(HeadsOf(stages[stage]));
+            CursorMove move = made.GetProperty("move").GetString() == "before" ? CursorMove.Before : CursorMove.After;
+            Cursor cursor = view.CursorAt(TextAt(view, made)!.Value, made.GetProperty("index").GetInt32(), move);
+            Assert.Equal(made.GetProperty("cursor").GetString(), cursor.ToString());
+            foreach (JsonElement position in made.GetProperty("positions").EnumerateArray())
+            {
+                int? expected = position.ValueKind == JsonValueKind.Null ? null : position.GetInt32();
+                view = document.At(HeadsOf(stages[stage++]));
+                Assert.Equal(expected, PositionOf(view, TextAt(view, made), cursor));
+            }
+
+            // The whole history is the last stage, where finding goes another way.
+            Assert.Equal(PositionOf(view, TextAt(view, made), cursor), PositionOf(document.Now, TextAt(document.Now, made), cursor));
+        }
+    }
+
     private static void AssertText(JsonElement expected, DocumentView view)
     {
-        ObjectId text = default;
-        foreach (JsonElement step in expected.GetProperty("path").EnumerateArray())
-            text = view.Get(text, step.ValueKind == JsonValueKind.Number ? step.GetInt32() : (Prop)step.GetString()!)!.Value.AsObject();
+        ObjectId text = TextAt(view, expected)!.Value;
         string context = expected.GetRawText();
         int i = 0, index = 0;
         IReadOnlyList<Span> spans = view.Spans(text);
@@ -94,7 +137,7 @@ public class DocumentViewVectorTests
             }
 
             Assert.Equal(span.GetProperty("value").GetString(), actual.Text);
-            string[] marks = span.TryGetProperty("marks", out JsonElement over) ? [.. over.EnumerateObject().Select(mark => $"{mark.Name}={mark.Value}")] : [];
+            string?[] marks = span.TryGetProperty("marks", out JsonElement over) ? [.. over.EnumerateObject().Select(mark => $"{mark.Name}={mark.Value}")] : [];
             Assert.Equal(marks, actual.Marks.Select(mark => $"{mark.Key}={Plain(mark.Value)}"));
             for (int at = index; at < index + actual.Text!.Length; at += 5) Assert.Equal(actual.Marks, view.MarksAt(text, at));
             index += actual.Text.Length;
@@ -105,6 +148,34 @@ public class DocumentViewVectorTests
         Assert.Equal(
             expected.GetProperty("marks").EnumerateArray().Select(mark => $"{mark.GetProperty("start")}-{mark.GetProperty("end")} {mark.GetProperty("name")}={mark.GetProperty("value")}"),
             view.Marks(text).Select(mark => $"{mark.Start}-{mark.End} {mark.Name}={Plain(mark.Value)}"));
+    }
+
+    private static ChangeHash[] HeadsOf(JsonElement stage) => [.. stage.GetProperty("heads").EnumerateArray().Select(head => ChangeHash.Parse(head.GetString()))];
+
+    private static ObjectId? TextAt(DocumentView view, JsonElement at)
+    {
+        ObjectId obj = default;
+        foreach (JsonElement step in at.GetProperty("path").EnumerateArray())
+        {
+            Prop prop = step.ValueKind == JsonValueKind.Number ? step.GetInt32() : step.GetString()!;
+            if (view.Get(obj, prop) is not { IsObject: true } value) return null;
+            obj = value.AsObject();
+        }
+
+        return view.KindOf(obj) == ObjectKind.Text ? obj : null;
+    }
+
+    private static int? PositionOf(DocumentView view, ObjectId? text, Cursor cursor)
+    {
+        if (text is not { } obj) return null;
+        try
+        {
+            return view.IndexOf(obj, cursor);
+        }
+        catch (DocumentException error) when (error.Error == DocumentError.NoSuchElement)
+        {
+            return null;
+        }
     }
 
     private static string Plain(Value value) => value.Kind switch

@@ -20,6 +20,9 @@ internal static class VectorFiles
     /// <summary>Generated documents: ours, and those of the folder AUTOMERGE_VECTORS names.</summary>
     public static TheoryData<string> Documents => Matching("doc-*.json.gz");
 
+    /// <summary>Generated histories with what was shown at stages of them.</summary>
+    public static TheoryData<string> Views => Matching("view-*.json.gz");
+
     /// <summary>Hostile changes and damaged chunks.</summary>
     public static TheoryData<string> Hostile => Matching("hostile*.json");
 
