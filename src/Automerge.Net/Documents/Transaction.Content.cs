@@ -17,8 +17,9 @@ public enum JsonStrings : byte
 
 /// <summary>Edits that bring a whole content: JSON, or a text as it shall be.</summary>
 /// <remarks>
-/// Numbers without a fraction become signed whole numbers, beyond their range unsigned ones, and beyond that, or with a fraction, floats; of a key that is there twice
-/// the last one counts. Objects are made breadth first, keys in byte order, as 3.5.0 makes those assigned in JavaScript.
+/// Numbers without a fraction become signed whole numbers, beyond their range unsigned ones, and beyond that, or with a fraction, floats; but in objects and arrays
+/// zero and negative ones become floats, as 3.5.0 has it. Of a key that is there twice the last one counts. Objects are made breadth first, keys in byte order, as
+/// 3.5.0 makes those assigned in JavaScript.
 /// </remarks>
 public sealed partial class Transaction
 {
@@ -117,6 +118,13 @@ public sealed partial class Transaction
         }
     }
 
+    // 3.5.0 makes floats of zero and negative numbers that come inside an object or array, whole or not.
+    private static Value InnerScalarOf(JsonElement json)
+    {
+        Value scalar = ScalarOf(json);
+        return scalar.Kind == ValueKind.Signed && scalar.AsInt64() <= 0 ? Value.Float(json.GetDouble()) : scalar;
+    }
+
     private void Fill(ObjectId made, JsonElement content, JsonStrings strings)
     {
         Queue<(OpObject Target, JsonElement Content)> pending = new();
@@ -179,7 +187,7 @@ public sealed partial class Transaction
             return _document.Ops.Find(id);
         }
 
-        using Encoded encoded = new(ScalarOf(json), stackalloc byte[StackBytes]);
+        using Encoded encoded = new(InnerScalarOf(json), stackalloc byte[StackBytes]);
         _document.Ops.PutAtKey(_pending, map, key, encoded.Value);
         return null;
     }
@@ -194,7 +202,7 @@ public sealed partial class Transaction
             return _document.Ops.Find(id);
         }
 
-        using Encoded encoded = new(ScalarOf(json), stackalloc byte[StackBytes]);
+        using Encoded encoded = new(InnerScalarOf(json), stackalloc byte[StackBytes]);
         _document.Ops.Insert(_pending, list, index, utf16: false, encoded.Value);
         return null;
     }
