@@ -13,11 +13,15 @@ internal static class DocumentsAgree
     // Messages: an empty one is written by the session that made it, but not after a reload (format §5).
     private static readonly string[] Messages = ["change column 35"];
 
+    /// <summary>Parts of saves in which a history says nothing of the engine.</summary>
+    public static string[] NotPromised(LockstepHistory history) =>
+        history.Steps.Any(step => step[0].GetString() is "commit" or "empty" && step[2] is { ValueKind: JsonValueKind.String } message && message.ValueEquals("")) ? Messages : [];
+
     /// <returns>What this engine saved; null: there was nothing to compare.</returns>
     public static byte[]? Check(LockstepHistory history)
     {
         if (history.Disorder is not null) return null;
-        string[] except = history.Steps.Any(step => step[0].GetString() is "commit" or "empty" && step[2] is { ValueKind: JsonValueKind.String } message && message.ValueEquals("")) ? Messages : [];
+        string[] except = NotPromised(history);
         foreach ((_, JsonElement result) in history.Of("save"))
         {
             byte[] saved = result.GetBytesFromBase64();

@@ -49,9 +49,9 @@ public class LockstepTests
 
         Assert.True(differences.Count == 0, string.Join("\n\n", differences));
 
-        // About 2 of 1,000 histories bring 3.5.0 itself into disorder. Many more would mean that nothing is compared here.
+        // About 15 of 1,000 histories bring 3.5.0 itself into disorder. Many more would mean that nothing is compared here.
         TestContext.Current.TestOutputHelper?.WriteLine($"{Count} histories from seed {FirstSeed}, {disorders} of them brought 3.5.0 into disorder");
-        Assert.InRange(disorders, 0, 2 + (Count / 50));
+        Assert.InRange(disorders, 0, 2 + (Count / 25));
     }
 
     private static void Make(LockstepNode node, BlockingCollection<LockstepHistory> histories, CancellationToken enough)
@@ -78,6 +78,7 @@ public class LockstepTests
         try
         {
             ChangesInAnyOrder.Check(history);
+            EditsAgree.Check(history);
             if (DocumentsAgree.Check(history) is { } saved) DocumentsAgree.CheckReadBack(history, reader.Read([saved])[0]);
             return null;
         }

@@ -90,7 +90,7 @@ function editText(history, replica, handle, object) {
   else if (x < 6) history.take("splice", replica, object.name, start, Math.min(end - start, 5), "")
   else if (x < 7) history.take("splice", replica, object.name, start, Math.min(end - start, 3), values.text(r))
   else if (x < 7.3) history.take("splice", replica, object.name, r.int(8) === 0 ? text.length + 1 : start, 1000, "end")
-  else if (x < 8) history.take("updateText", replica, object.name, (text.slice(0, start) + values.text(r) + text.slice(Math.min(end, start + 3))).toWellFormed())
+  else if (x < 8 && !history.hasWideElements) history.take("updateText", replica, object.name, (text.slice(0, start) + values.text(r) + text.slice(Math.min(end, start + 3))).toWellFormed())
   else if (x < 10) editBlocks(history, replica, object, text, start)
   else if (x < 10 + 2 * liking.marks) editMarks(history, replica, object, start, end)
   else editOddly(history, replica, handle, object, start)
@@ -102,8 +102,7 @@ function editBlocks(history, replica, object, text, start) {
   const { random: r } = history
   const block = text.indexOf("\ufffc", start)
   if (block < 0 || r.int(2) === 0) history.take("splitBlock", replica, object.name, start, values.block(r))
-  else if (r.int(2) === 0) history.take("updateBlock", replica, object.name, block, values.block(r))
-  else history.take("joinBlock", replica, object.name, block)
+  else if (history.replicas.handles[replica].getBlock(object.id, block)) history.take("joinBlock", replica, object.name, block)
 }
 
 function editMarks(history, replica, object, start, end) {
@@ -117,6 +116,7 @@ function editMarks(history, replica, object, start, end) {
 // What the engine takes, though nobody writes it: text elements of several characters, or that are no text.
 function editOddly(history, replica, handle, object, start) {
   const { random: r } = history
+  history.hasWideElements = true
   if (r.int(3) === 0) history.take("insertObject", replica, object.name, start, newObject(r), history.name("o"))
   else history.take(r.pick(["put", "insert"]), replica, object.name, start, ...values.scalar(r))
 }

@@ -3,6 +3,7 @@ import { createHash } from "node:crypto"
 import { editAtRandom } from "./edits.mjs"
 import { random } from "./random.mjs"
 import { isDisorder, Replicas } from "./replicas.mjs"
+import * as values from "./values.mjs"
 
 // Carries out given steps.
 export const runSteps = steps => written(new History(0), history => steps.forEach(step => history.take(...step)))
@@ -30,6 +31,7 @@ class History {
   known = [] // by replica: names of the heads it had at times
   cursors = [] // [object, cursor], by names
   names = 0
+  hasWideElements = false // then which characters updateText replaces is 3.5.0's own affair
 
   constructor(seed) {
     this.seed = seed
@@ -84,9 +86,10 @@ class History {
     else if (x < 0.87 && other !== replica) this.apply(replica, other)
     else if (x < 0.89 && other !== replica) this.fork(replica, other, r.int(3) === 0 ? r.pick(this.known[other]) : null)
     else if (x < 0.91) this.take("load", replica, replica, this.actor())
-    else if (x < 0.94) this.noted(replica, "craft", replica, r.int(1 << 30), this.actor())
+    else if (x < 0.94) this.craft(replica)
     else if (x < 0.96) this.take("diff", replica, r.pick(this.known[replica]), r.pick(this.known[replica]))
-    else if (x < 0.98) this.resolveCursors(replica)
+    else if (x < 0.97) this.resolveCursors(replica)
+    else if (x < 0.98) this.updateBlock(replica)
     else this.take("check", replica, r.int(2) === 0 ? null : r.pick(this.known[replica]))
   }
 
@@ -123,6 +126,11 @@ class History {
     this.noted(replica, "apply", replica, from, this.random.shuffled(missing))
   }
 
+  craft(replica) {
+    this.hasWideElements = true
+    this.noted(replica, "craft", replica, this.random.int(1 << 30), this.actor())
+  }
+
   // A step after which the replica's heads are to have a name.
   noted(replica, ...step) {
     this.take(...step)
@@ -131,16 +139,25 @@ class History {
     this.known[replica].push(heads)
   }
 
+  // The first text in the root, if there is one: its id and its name.
+  text(replica) {
+    const handle = this.replicas.handles[replica]
+    const id = handle.keys("_root").map(key => handle.getWithType("_root", key)).find(([kind]) => kind === "text")?.[1]
+    return id && [id, this.replicas.nameOf(id)]
+  }
+
   takeCursor(replica) {
-    const handle = this.replicas.handles[replica], r = this.random
-    for (const key of handle.keys("_root").slice(0, 12)) {
-      const [kind, object] = handle.getWithType("_root", key)
-      if (kind !== "text") continue
-      const length = handle.length(object), cursor = this.name("c"), name = this.replicas.nameOf(object)
-      this.take("cursor", replica, name, length === 0 ? r.pick(["start", "end"]) : r.int(length), r.pick(["before", "after"]), null, cursor)
-      this.cursors.push([name, cursor])
-      return
-    }
+    const text = this.text(replica), r = this.random
+    if (!text) return
+    const length = this.replicas.handles[replica].length(text[0]), cursor = this.name("c")
+    this.take("cursor", replica, text[1], length === 0 ? r.pick(["start", "end"]) : r.int(length), r.pick(["before", "after"]), null, cursor)
+    this.cursors.push([text[1], cursor])
+  }
+
+  updateBlock(replica) {
+    const text = this.text(replica)
+    const block = text ? this.replicas.handles[replica].text(text[0]).indexOf("\ufffc") : -1
+    if (block >= 0) this.noted(replica, "updateBlock", replica, text[1], block, values.block(this.random))
   }
 
   resolveCursors(replica) {

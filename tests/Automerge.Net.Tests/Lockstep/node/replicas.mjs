@@ -30,6 +30,10 @@ export function readDocument(document) {
   }
 }
 
+const withinTransaction = new Set([
+  "commit", "rollback", "put", "insert", "putObject", "insertObject", "delete", "increment", "splice", "updateText", "mark", "unmark", "splitBlock", "joinBlock",
+])
+
 const emptyOf = kind => (kind === "map" ? {} : kind === "list" ? [] : "")
 const base64 = bytes => Buffer.from(bytes).toString("base64")
 const newHandle = actor => A.getBackend(A.init({ actor }))
@@ -54,6 +58,8 @@ export class Replicas {
   // A step that the engine refuses has an error as its result.
   take([name, replica, ...args]) {
     try {
+      // Anything else would commit on its own: as a rule with the time of the day.
+      if (!withinTransaction.has(name) && this.handles.some(handle => handle?.pendingOps() > 0)) throw new Error("no such thing in a transaction")
       return steps[name](this, replica, ...args) ?? null
     } catch (error) {
       if (isDisorder(error)) throw error
@@ -129,11 +135,17 @@ const steps = {
   increment: (all, r, object, prop, by) => edit(all, r, object, (handle, id) => handle.increment(id, prop, by)),
   splice: (all, r, object, index, remove, text) => edit(all, r, object, (handle, id) => handle.splice(id, index, remove, text)),
   updateText: (all, r, object, text) => edit(all, r, object, (handle, id) => handle.updateText(id, text)),
-  mark: (all, r, object, start, end, expand, name, type, value) => edit(all, r, object, (handle, id) => handle.mark(id, { start, end, expand }, name, toValue(type, value), type)),
-  unmark: (all, r, object, start, end, expand, name) => edit(all, r, object, (handle, id) => handle.unmark(id, { start, end, expand }, name)),
+  mark: (all, r, object, start, end, expand, name, type, value) =>
+    edit(all, r, object, (handle, id) => handle.mark(id, inText(handle, id, { start, end, expand }), name, toValue(type, value), type)),
+  unmark: (all, r, object, start, end, expand, name) => edit(all, r, object, (handle, id) => handle.unmark(id, inText(handle, id, { start, end, expand }), name)),
   splitBlock: (all, r, object, index, block) => edit(all, r, object, (handle, id) => handle.splitBlock(id, index, block)),
   joinBlock: (all, r, object, index) => edit(all, r, object, (handle, id) => handle.joinBlock(id, index)),
-  updateBlock: (all, r, object, index, block) => edit(all, r, object, (handle, id) => handle.updateBlock(id, index, block)),
+  // a change of its own, answered as base64
+  updateBlock: (all, r, object, index, block) => {
+    const handle = at(all, r)
+    handle.updateBlock(all.find(object), index, block)
+    return base64(handle.getChangeByHash(handle.commit(null, 0)))
+  },
 
   // Questions
   note: (all, r, name) => all.name(name, at(all, r).getHeads()),
@@ -146,6 +158,12 @@ const steps = {
   cursor: (all, r, object, position, move, heads, name) => all.name(name, at(all, r).getCursor(all.find(object), position, all.find(heads), move ?? undefined)),
   position: (all, r, object, cursor, heads) => at(all, r).getCursorPosition(all.find(object), all.find(cursor), all.find(heads)),
   diff: (all, r, before, after) => at(all, r).diff(all.find(before), all.find(after)).map(one => patch(A, one)),
+}
+
+// Where the range is not in the text 3.5.0 says so too, but only after it has begun the mark, and leaves that.
+function inText(handle, id, range) {
+  if (range.end > handle.length(id)) throw new Error(`index ${range.end} is out of bounds`)
+  return range
 }
 
 // Isolated edits of 3.5.0 may refer to what their author is not to know (a mark begun later, a change without operations): then whoever
