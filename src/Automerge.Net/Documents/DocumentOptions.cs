@@ -10,9 +10,10 @@ public sealed record DocumentOptions
     public static DocumentOptions Default { get; } = new();
 
     /// <summary>
-    /// A random secret of the process: tables of hashes are keyed with it. Documents that take changes from strangers need one, or hashes ground to collide make them slow.
+    /// A secret that tables of hashes are keyed with, or hashes ground to collide would make them slow. Unless given, what the framework seeds its own tables with in
+    /// this process; nothing that can be seen depends on it.
     /// </summary>
-    public ulong HashKey { get; init; }
+    public ulong HashKey { get; init; } = ((ulong)(uint)HashCode.Combine(3) << 32) | (uint)HashCode.Combine(4);
 
     /// <summary>What indexes into texts count, where a call does not say it.</summary>
     public TextUnit TextUnit { get; init; } = TextUnit.Utf16;
