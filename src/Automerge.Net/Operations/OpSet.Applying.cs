@@ -19,7 +19,6 @@ public sealed partial class OpSet
     {
         _applied.Clear();
         int names = Names.Count;
-        long memory = _memory.Bytes;
         ChangeVerdict verdict = ChangeVerdict.Ok;
         while (verdict.IsOk && op.TryNext())
         {
@@ -32,7 +31,6 @@ public sealed partial class OpSet
         {
             TakeBack();
             Names.Truncate(names);
-            _memory.Bytes = memory;
         }
         else if (Patches is not null)
         {
@@ -133,8 +131,7 @@ public sealed partial class OpSet
             return null;
         }
 
-        if (run.Register is null) _memory.Bytes += RegisterBytes + RowBytes;
-        Register register = sequence.RegisterOf(ref place);
+        Register register = RegisterOf(sequence, ref place);
         SequenceSum before = sequence.SumOf(place.InRun);
         Put(ref op, register);
         sequence.Changed(place, before);
@@ -155,7 +152,7 @@ public sealed partial class OpSet
         long? increment = op.Action == OpAction.Increment ? op.Value.Integer : null;
         foreach (LocalId predecessor in CollectionsMarshal.AsSpan(_predecessors)) register.AddSuccessor(register.Find(predecessor, Actors), op.Id, increment, Actors);
         CountRows(_predecessors.Count);
-        _memory.Bytes += 16 * _predecessors.Count;
+        _memory.Bytes += SuccessorBytes * _predecessors.Count;
         if (op.Action == OpAction.Delete) return;
         register.Add(op, Actors);
         CountRows(1);
@@ -202,9 +199,15 @@ public sealed partial class OpSet
         _applied.Clear();
     }
 
+    // Takes from the memory count what is freed: runs that were split and elements' registers stay, and stay counted.
     private void TakeBack(in AppliedOp op)
     {
-        if (_objects.Remove(op.Id)) _lastObject = Root;
+        if (_objects.Remove(op.Id, out OpObject? made))
+        {
+            _lastObject = Root;
+            _memory.Bytes -= ObjectBytes + ((made as SequenceObject)?.LeafBytes ?? 0);
+        }
+
         if (op.Target is MapObject map) TakeBackFromMap(map, op);
         else TakeBackFromSequence((SequenceObject)op.Target, op);
     }
@@ -212,8 +215,10 @@ public sealed partial class OpSet
     private void TakeBackFromMap(MapObject map, in AppliedOp op)
     {
         Register register = map.Find(op.Name)!;
-        RowCount -= register.Remove(op.Id, Actors);
-        if (register.Count == 0) map.Remove(op.Name);
+        TakeBackFromRegister(register, op.Id);
+        if (register.Count > 0) return;
+        map.Remove(op.Name);
+        _memory.Bytes -= RegisterBytes;
     }
 
     private void TakeBackFromSequence(SequenceObject sequence, in AppliedOp op)
@@ -221,13 +226,14 @@ public sealed partial class OpSet
         if (!sequence.TryFind(op.Element, out ElementPlace place)) return;
         if (op.Element == op.Id)
         {
+            if (place.InRun.Register is { } own) _memory.Bytes -= RegisterBytes + RowBytes + own[0].Value.HeapBytes;
             sequence.Remove(place);
             RowCount--;
         }
         else if (place.InRun.Register is { } register)
         {
             SequenceSum before = sequence.SumOf(place.InRun);
-            RowCount -= register.Remove(op.Id, Actors);
+            TakeBackFromRegister(register, op.Id);
             sequence.Changed(place, before);
         }
         else
@@ -235,6 +241,15 @@ public sealed partial class OpSet
             sequence.Undelete(place);
             RowCount--;
         }
+    }
+
+    private void TakeBackFromRegister(Register register, LocalId id)
+    {
+        int at = register.Find(id, Actors);
+        if (at >= 0) _memory.Bytes -= RowBytes + register[at].Value.HeapBytes;
+        int removed = register.Remove(id, Actors);
+        RowCount -= removed;
+        _memory.Bytes -= SuccessorBytes * (at >= 0 ? removed - 1 : removed);
     }
 
     // What has to be known of an operation to take it back.

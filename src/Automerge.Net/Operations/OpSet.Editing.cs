@@ -180,9 +180,8 @@ public sealed partial class OpSet
             return EditOutcome.Done;
         }
 
-        if (run.Register is null) CountRegister();
         RegisterOp op = new() { Id = pending.NextId, Action = resolved.Action, Value = new StoredValue(resolved.Metadata, resolved.Bytes) };
-        Register register = sequence.RegisterOf(ref place);
+        Register register = RegisterOf(sequence, ref place);
         SequenceSum before = sequence.SumOf(place.InRun);
         Put(op, register);
         sequence.Changed(place, before);

@@ -159,6 +159,16 @@ public sealed partial class OpSet
         return map.FindOrAdd(name);
     }
 
+    // Of an element, which gets one if it was in a run so far.
+    private Register RegisterOf(SequenceObject sequence, ref ElementPlace place)
+    {
+        if (place.InRun.Register is { } known) return known;
+        Register made = sequence.RegisterOf(ref place);
+        CountRegister();
+        CountRow(made[0]);
+        return made;
+    }
+
     internal void CountRows(long rows) => RowCount += rows;
 
     internal void CountRegister() => _memory.Bytes += RegisterBytes;
@@ -169,6 +179,7 @@ public sealed partial class OpSet
     private const int ObjectBytes = 200;
     private static readonly int RowBytes = Unsafe.SizeOf<RegisterOp>() + 8;
     private const int RegisterBytes = 64;
+    private const int SuccessorBytes = 16;
 
     // Counters are their author's to choose, so the numbers alone would make a table that can be made slow.
     private sealed class ById : IEqualityComparer<LocalId>

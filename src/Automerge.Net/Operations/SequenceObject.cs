@@ -41,6 +41,17 @@ internal sealed partial class SequenceObject : OpObject
 
     public int LeafCount { get; private set; } = 1;
 
+    /// <summary>What all leaves have been counted in <see cref="Memory"/>.</summary>
+    public long LeafBytes
+    {
+        get
+        {
+            long bytes = 0;
+            for (SequenceLeaf? leaf = First; leaf is not null; leaf = leaf.Next) bytes += leaf.MemoryBytes;
+            return bytes;
+        }
+    }
+
     private static LocalId Greatest => new(uint.MaxValue, 0);
 
     public bool TryFind(LocalId element, out ElementPlace place)

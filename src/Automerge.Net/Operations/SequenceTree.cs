@@ -52,7 +52,7 @@ internal sealed class SequenceLeaf : SequencePart
     }
 
     /// <summary>170: this object, its arrays' headers, and its share of the nodes above.</summary>
-    private long MemoryBytes => 170 + (Unsafe.SizeOf<ElementRun>() * (long)Runs.Length) + Bytes.Length;
+    public long MemoryBytes => 170 + (Unsafe.SizeOf<ElementRun>() * (long)Runs.Length) + Bytes.Length;
 
     public int OffsetOf(int run)
     {

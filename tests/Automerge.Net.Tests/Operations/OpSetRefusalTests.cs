@@ -43,6 +43,11 @@ public class OpSetRefusalTests
                 Assert.Equal(before, OpSetDump.Rows(ops));
                 Assert.Equal(rows, ops.RowCount);
                 Assert.Equal(names, ops.Names.Count);
+
+                // What the first attempt left behind, runs that were split, is there already.
+                long memory = ops.MemoryBytes;
+                Assert.Equal(ChangeFault.Reference, ops.TryApply(hostile, badHash, graph).Fault);
+                Assert.Equal(memory, ops.MemoryBytes);
                 tried++;
             }
 
