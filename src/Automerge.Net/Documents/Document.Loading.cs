@@ -1,6 +1,8 @@
 using Automerge.Changes;
 using Automerge.Columns;
 using Automerge.Format;
+using Automerge.Operations;
+using Automerge.Patches;
 
 namespace Automerge.Documents;
 
@@ -119,7 +121,9 @@ public sealed partial class Document
     {
         ChangeGraph graph = new(_options.HashKey, _options.GraphLimits);
         ChangeLog log = new();
-        Ops = DocumentReader.Load(documentChunk, _options.DocumentLimits, graph, log);
+        OpSet ops = DocumentReader.Load(documentChunk, _options.DocumentLimits, graph, log);
+        if (CollectsPatches) ops.Patches = PatchLog.SinceNothing();
+        Ops = ops;
         (Graph, Log, _view) = (graph, log, null);
         KeepSnapshot(documentChunk.ToArray());
     }

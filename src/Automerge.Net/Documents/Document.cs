@@ -153,6 +153,7 @@ public sealed partial class Document
 
         Log.Add(transaction.Time, message, default);
         _bytes.Add(chunk);
+        Ops.Patches?.Note(_pending);
         Queue.Release(hash);
         _pending.Clear();
         _open = null;

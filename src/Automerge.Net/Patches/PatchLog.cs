@@ -21,6 +21,9 @@ internal sealed class PatchLog(CausalPast before)
 
     public CausalPast Before { get; } = before;
 
+    /// <summary>The log of a document that was empty until it was loaded whole.</summary>
+    public static PatchLog SinceNothing() => new(CausalPast.Nothing) { _count = int.MaxValue };
+
     /// <summary>Whether so much was touched that places are no longer remembered.</summary>
     public bool IsOverrun => _count > TouchesMax;
 
