@@ -69,6 +69,10 @@ internal sealed class EditsAgree
             case "note":
                 _names.SetHeads(step[2].GetString()!, [.. ReplicaOf(step).Document.Heads]);
                 AssertSame<string[]>(step, Texts(result), [.. ReplicaOf(step).Document.Heads.Select(head => head.ToString())]);
+                ReplicaOf(step).CheckPatches();
+                break;
+            case "diff":
+                ReplicaOf(step).CheckDifference(_names.Heads(step[2])!, _names.Heads(step[3])!);
                 break;
             case "commit":
                 AssertSame(step, result.GetString(), ReplicaOf(step).Commit(step[2].GetString(), step[3].GetInt64())?.ToString());

@@ -2,23 +2,36 @@ using System.Globalization;
 using System.Text.Json;
 using Automerge.Changes;
 using Automerge.Documents;
+using Automerge.Operations;
+using Automerge.Patches;
+using Automerge.Tests.Patches;
 using Automerge.Values;
 
 namespace Automerge.Tests.Lockstep;
 
 /// <summary>A replica of a history as this engine has it: a document and the transaction that edits go to.</summary>
-internal sealed class LockstepReplica(Document document)
+internal sealed class LockstepReplica
 {
+    private readonly Document _document;
+    private readonly PlainDocument _plain;
     private ChangeHash[]? _isolated;
+    private PatchLog _log;
 
     /// <summary>Steps that edit.</summary>
     public static HashSet<string> Edits { get; } =
         ["put", "insert", "putObject", "insertObject", "delete", "increment", "splice", "updateText", "mark", "unmark", "splitBlock", "joinBlock"];
 
-    public Document Document => document;
+    public LockstepReplica(Document document)
+    {
+        _document = document;
+        _plain = PlainDocument.Of(document.View, TextUnit.Utf16);
+        _log = Listen();
+    }
+
+    public Document Document => _document;
 
     // As in 3.5.0, an edit begins a transaction when there is none.
-    private Transaction Transaction => document.OpenTransaction ?? (_isolated is { } heads ? document.BeginAt(heads) : document.Begin());
+    private Transaction Transaction => _document.OpenTransaction ?? (_isolated is { } heads ? _document.BeginAt(heads) : _document.Begin());
 
     /// <summary>Does what a step says.</summary>
     /// <returns>Operations of the transaction so far; the object made, if the step made one.</returns>
@@ -50,12 +63,13 @@ internal sealed class LockstepReplica(Document document)
 
     public ChangeHash? Commit(string? message, long time)
     {
-        if (document.OpenTransaction is not { } transaction) return null;
+        if (_document.OpenTransaction is not { } transaction) return null;
         (transaction.Message, transaction.Time) = (message, time);
+        _log.Note(_document.Pending);
         return transaction.Commit();
     }
 
-    public void Rollback() => document.OpenTransaction?.Rollback();
+    public void Rollback() => _document.OpenTransaction?.Rollback();
 
     public void Isolate(ChangeHash[] heads) => _isolated = heads;
 
@@ -63,9 +77,38 @@ internal sealed class LockstepReplica(Document document)
 
     public Cursor CursorAt(ObjectId obj, JsonElement position, CursorMove move)
     {
-        if (position.ValueKind == JsonValueKind.Number) return document.View.CursorAt(obj, position.GetInt32(), move);
+        if (position.ValueKind == JsonValueKind.Number) return _document.View.CursorAt(obj, position.GetInt32(), move);
         return position.GetString() == "start" ? Cursor.Start : Cursor.End;
     }
+
+    /// <summary>The patches since the last time lead a plain copy to what the document says.</summary>
+    public void CheckPatches()
+    {
+        string before = _plain.ToString();
+        IReadOnlyList<Patch> patches = _log.Patches(_document.Ops, TextUnit.Utf16);
+        _plain.Apply(patches);
+        AssertLeadTo(_document.View, _plain, patches, before);
+        _log = Listen();
+    }
+
+    /// <summary>The patches between two states, in whatever order they came, lead from one to the other.</summary>
+    public void CheckDifference(ChangeHash[] from, ChangeHash[] to)
+    {
+        CausalPast before = CausalPast.Fixed(_document.Graph, from, _document.Ops.Actors), after = CausalPast.Fixed(_document.Graph, to, _document.Ops.Actors);
+        PlainDocument plain = PlainDocument.Of(new DocumentView(_document.Ops, before), TextUnit.Utf16);
+        string had = plain.ToString();
+        IReadOnlyList<Patch> patches = new PatchMaker(_document.Ops, before, after, TextUnit.Utf16).CompareAll();
+        plain.Apply(patches);
+        AssertLeadTo(new DocumentView(_document.Ops, after), plain, patches, had);
+    }
+
+    private static void AssertLeadTo(DocumentView view, PlainDocument plain, IReadOnlyList<Patch> patches, string before)
+    {
+        string expected = PlainDocument.Of(view, TextUnit.Utf16).ToString();
+        if (expected != plain.ToString()) Assert.Fail($"patches do not lead to what is\nbefore   {before}\nexpected {expected}\nactual   {plain}\n{string.Join('\n', patches)}");
+    }
+
+    private PatchLog Listen() => _document.Ops.Patches = new PatchLog(CausalPast.Fixed(_document.Graph, _document.Graph.Heads, _document.Ops.Actors));
 
     // 3.5.0 deletes what there is when it is told to delete more.
     private static void Splice(Transaction transaction, ObjectId obj, int index, int deleteCount, string text) =>
