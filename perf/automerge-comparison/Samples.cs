@@ -1,0 +1,66 @@
+using System.Diagnostics;
+using System.Globalization;
+
+namespace Automerge.Comparison;
+
+/// <summary>Takes samples: times in milliseconds, memory in MiB.</summary>
+internal static class Samples
+{
+    /// <summary>The time of each of several runs.</summary>
+    public static double[] Timed(int times, Action<int> action)
+    {
+        double[] samples = new double[times];
+        for (int i = 0; i < times; i++)
+        {
+            long start = Stopwatch.GetTimestamp();
+            action(i);
+            samples[i] = Stopwatch.GetElapsedTime(start).TotalMilliseconds;
+        }
+
+        return samples;
+    }
+
+    /// <summary>As <see cref="Timed"/>, after some runs that only warm up, each from a heap that holds nothing of the run before.</summary>
+    public static double[] Warm(int warmUps, int times, Action action)
+    {
+        for (int i = 0; i < warmUps; i++) action();
+        double[] samples = new double[times];
+        for (int i = 0; i < times; i++)
+        {
+            GC.Collect();
+            samples[i] = Timed(1, _ => action())[0];
+        }
+
+        return samples;
+    }
+
+    /// <summary>
+    /// Resident memory of this process, above what it was before: at its highest while something is done, and after a collection while its result is kept.
+    /// Linux only: the kernel keeps the highest value (VmHWM) and forgets it when asked to.
+    /// </summary>
+    public static (double Peak, double Resident) Memory(Func<object> action)
+    {
+        GC.Collect();
+        GC.WaitForPendingFinalizers();
+        File.WriteAllText("/proc/self/clear_refs", "5");
+        double before = StatusMebibytes("VmRSS");
+        object kept = action();
+        double peak = StatusMebibytes("VmHWM");
+        GC.Collect(GC.MaxGeneration, GCCollectionMode.Aggressive, blocking: true, compacting: true);
+        double after = StatusMebibytes("VmRSS");
+        GC.KeepAlive(kept);
+        return (peak - before, after - before);
+    }
+
+    public static double Median(IEnumerable<double> samples)
+    {
+        double[] sorted = [.. samples.Order()];
+        return sorted.Length % 2 == 1 ? sorted[sorted.Length / 2] : (sorted[(sorted.Length / 2) - 1] + sorted[sorted.Length / 2]) / 2;
+    }
+
+    private static double StatusMebibytes(string field)
+    {
+        string line = File.ReadLines("/proc/self/status").First(line => line.StartsWith(field, StringComparison.Ordinal));
+        return double.Parse(line.Split(' ', StringSplitOptions.RemoveEmptyEntries)[^2], CultureInfo.InvariantCulture) / 1024;
+    }
+}

@@ -1,0 +1,142 @@
+using Automerge.Changes;
+using Automerge.Documents;
+using Automerge.Values;
+
+namespace Automerge.Comparison;
+
+/// <summary>The work that is compared, done by this engine; node/works.mjs has the same names.</summary>
+internal static class Works
+{
+    private const int OneByOne = 20_000;
+
+    private static readonly ActorId Actor = new(Enumerable.Repeat((byte)0xAA, 16).ToArray());
+
+    public static double[] Do(string work, string name, int times) => work switch
+    {
+        "load" => Load(name, times),
+        "peak" => [Resident(name).Peak],
+        "resident" => [Resident(name).Resident],
+        "build-at-once" => BuildAtOnce(name, times),
+        "build-one-by-one" => BuildOneByOne(name, times),
+        "remote-edit" => RemoteEdits(Inputs.Document(name), Inputs.Prepared($"{name}.edits"), times),
+        "local-edit" or "local-edit-js" => LocalEdits(Inputs.Document(name), times),
+        "save" => Save(name, times),
+        "compact" => Compact(name, times),
+        "text-cold" => TextCold(name, times),
+        "replay-each" => Replay(commitEach: true),
+        "replay-one" => Replay(commitEach: false),
+        "grown-local" => LocalEdits(Inputs.Prepared($"{name}.am"), times),
+        "grown-remote" => RemoteEdits(Inputs.Prepared($"{name}.am"), Inputs.Prepared($"{name}.edits"), times),
+        _ => throw new ArgumentException($"no work '{work}'", nameof(work)),
+    };
+
+    private static double[] Load(string name, int times)
+    {
+        byte[] data = Inputs.Document(name);
+        return Samples.Warm(4, times, () => Document.Load(data, Actor));
+    }
+
+    private static (double Peak, double Resident) Resident(string name)
+    {
+        byte[] data = Inputs.Document(name);
+        byte[] empty = new Document(Actor).Save();
+        Document.Load(empty, Actor);        // the engine itself is there
+        return Samples.Memory(() => Document.Load(data, Actor));
+    }
+
+    private static double[] BuildAtOnce(string name, int times)
+    {
+        byte[] changes = Inputs.Prepared($"{name}.changes");
+        return Samples.Warm(2, times, () => new Document(Actor).ApplyChanges(changes));
+    }
+
+    private static double[] BuildOneByOne(string name, int times)
+    {
+        List<ReadOnlyMemory<byte>> changes = Inputs.Chunks(Inputs.Prepared($"{name}.changes"));
+        return Samples.Warm(2, times, () =>
+        {
+            Document document = new(Actor);
+            for (int i = 0; i < OneByOne; i++) document.ApplyChanges(changes[i].Span);
+        });
+    }
+
+    private static double[] RemoteEdits(byte[] data, byte[] edits, int times)
+    {
+        Document document = Document.Load(data, Actor);
+        List<ReadOnlyMemory<byte>> changes = Inputs.Chunks(edits);
+        return Samples.Timed(times, i => document.ApplyChanges(changes[i].Span));
+    }
+
+    private static double[] LocalEdits(byte[] data, int times)
+    {
+        Document document = Document.Load(data, Actor);
+        ObjectId text = TextOf(document.View);
+        return Samples.Timed(times, i =>
+        {
+            Transaction transaction = document.Begin(new CommitOptions(i));
+            transaction.SpliceText(text, i * 7919 * 13 % document.View.Length(text), 0, "x");
+            transaction.Commit();
+        });
+    }
+
+    private static double[] Save(string name, int times)
+    {
+        Document document = Document.Load(Inputs.Document(name), Actor);
+        ObjectId text = TextOf(document.View);
+        for (int i = 0; i < 3; i++) EditAndSave();
+        return [.. Enumerable.Range(0, times).Select(_ => EditAndSave())];
+
+        // After an edit, or there would be nothing to do: what was loaded is what would be saved.
+        double EditAndSave()
+        {
+            using (Transaction transaction = document.Begin())
+            {
+                transaction.SpliceText(text, 0, 0, "x");
+                transaction.Commit();
+            }
+
+            return Samples.Timed(1, _ => document.Save())[0];
+        }
+    }
+
+    // With the result read back and every hash compared, as it is done before an older snapshot is let go.
+    private static double[] Compact(string name, int times)
+    {
+        byte[] data = Inputs.Document(name), changes = Inputs.Prepared($"{name}.edits");
+        return Samples.Warm(4, times, () => DocumentCompactor.Compact(data, changes, DocumentLimits.Default));
+    }
+
+    private static double[] TextCold(string name, int times)
+    {
+        byte[] data = Inputs.Document(name);
+        return Samples.Warm(4, times, () =>
+        {
+            DocumentView view = Document.Load(data, Actor).View;
+            view.Text(TextOf(view));
+        });
+    }
+
+    private static double[] Replay(bool commitEach)
+    {
+        List<(int At, int Removed, string Inserted)> edits = Inputs.Edits();
+        return Samples.Timed(1, _ =>
+        {
+            Document document = new(Actor);
+            Transaction transaction = document.Begin();
+            ObjectId text = transaction.PutObject(ObjectId.Root, "text", ObjectKind.Text);
+            transaction.Commit();
+            transaction = document.Begin();
+            foreach ((int at, int removed, string inserted) in edits)
+            {
+                transaction.SpliceText(text, at, removed, inserted);
+                if (!commitEach) continue;
+                transaction.Commit();
+                transaction = document.Begin();
+            }
+
+            transaction.Commit();
+        });
+    }
+
+    private static ObjectId TextOf(DocumentView view) => view.Get(ObjectId.Root, "text")!.Value.AsObject();
+}

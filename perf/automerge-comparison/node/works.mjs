@@ -1,0 +1,134 @@
+// The work that is compared, done by automerge 3.5.0: each function prepares, and gives back what is to be timed.
+// `times` is how often it is done; times come in ms, those of `each` as ms for one of many edits.
+import * as A from "@automerge/automerge"
+import { readFileSync, writeFileSync } from "node:fs"
+import { chunks, document, edits, prepared } from "./inputs.mjs"
+
+const actor = "a".repeat(32)
+const load = bytes => A.getBackend(A.load(bytes, { actor }))
+const textOf = handle => handle.getWithType("_root", "text")[1]
+
+export function timed(times, action) {
+  const samples = []
+  for (let i = 0; i < times; i++) {
+    const start = performance.now()
+    action(i)
+    samples.push(performance.now() - start)
+  }
+  return samples
+}
+
+function freeing(times, action) {
+  return timed(times, () => action().free())
+}
+
+// Resident memory: of the whole process at its highest since `begin`, in MiB above what it was then.
+function peakOf(action) {
+  const kilobytes = field => Number(new RegExp(`${field}:\\s+(\\d+)`).exec(readFileSync("/proc/self/status", "utf8"))[1])
+  load(A.save(A.init())).free() // the engine itself is there
+  global.gc?.()
+  writeFileSync("/proc/self/clear_refs", "5")
+  const before = kilobytes("VmRSS")
+  const kept = action()
+  const peak = kilobytes("VmHWM")
+  global.gc?.()
+  const after = kilobytes("VmRSS")
+  return { peak: (peak - before) / 1024, resident: (after - before) / 1024, kept }
+}
+
+const remote = (name, edits, times) => {
+  const handle = load(name)
+  const changes = chunks(edits)
+  return timed(times, i => handle.applyChanges([changes[i]]))
+}
+
+function local(bytes, times) {
+  const handle = load(bytes), text = textOf(handle)
+  return timed(times, i => {
+    handle.splice(text, (i * 7919 * 13) % handle.length(text), 0, "x")
+    handle.commit(null, i)
+  })
+}
+
+function replay(commitEach) {
+  const all = edits(), handle = A.getBackend(A.init({ actor })), text = handle.putObject("_root", "text", "")
+  handle.commit(null, 0)
+  return timed(1, () => {
+    for (const [at, removed, inserted] of all) {
+      handle.splice(text, at, removed, inserted ?? "")
+      if (commitEach) handle.commit(null, 0)
+    }
+    if (!commitEach) handle.commit(null, 0)
+  })
+}
+
+export const works = {
+  load: (name, times) => {
+    const bytes = document(name)
+    freeing(1, () => load(bytes))
+    return freeing(times, () => load(bytes))
+  },
+  peak: name => {
+    const bytes = document(name)
+    return [peakOf(() => load(bytes)).peak]
+  },
+  resident: name => {
+    const bytes = document(name)
+    return [peakOf(() => load(bytes)).resident]
+  },
+  "build-at-once": (name, times) => {
+    const changes = chunks(prepared(`${name}.changes`))
+    return freeing(times, () => {
+      const handle = A.getBackend(A.init({ actor }))
+      handle.applyChanges(changes)
+      return handle
+    })
+  },
+  "build-one-by-one": (name, times, count = 20_000) => {
+    const changes = chunks(prepared(`${name}.changes`)).slice(0, count)
+    return freeing(times, () => {
+      const handle = A.getBackend(A.init({ actor }))
+      for (const change of changes) handle.applyChanges([change])
+      return handle
+    })
+  },
+  "remote-edit": (name, times) => remote(document(name), prepared(`${name}.edits`), times),
+  "local-edit": (name, times) => local(document(name), times),
+  "local-edit-js": (name, times) => {
+    let doc = A.load(document(name), { actor })
+    return timed(times, i => {
+      doc = A.change(doc, { time: i }, d => A.splice(d, ["text"], (i * 7919 * 13) % d.text.length, 0, "x"))
+    })
+  },
+  save: (name, times) => {
+    const handle = load(document(name)), text = textOf(handle)
+    return Array.from({ length: times + 3 }, () => {
+      handle.splice(text, 0, 0, "x")
+      handle.commit(null, 0)
+      return timed(1, () => handle.save())[0]
+    }).slice(3)
+  },
+  compact: (name, times) => {
+    const bytes = document(name), changes = prepared(`${name}.edits`)
+    return timed(times, () => {
+      const handle = load(bytes)
+      handle.loadIncremental(changes)
+      handle.save()
+      handle.free()
+    })
+  },
+  "text-cold": (name, times) => {
+    const bytes = document(name)
+    const read = () => {
+      const handle = load(bytes)
+      handle.text(textOf(handle))
+      return handle
+    }
+    freeing(1, read)
+    return freeing(times, read)
+  },
+  "replay-each": () => replay(true),
+  "replay-one": () => replay(false),
+  "grown-local": (name, times) => local(prepared(`${name}.am`), times),
+  "grown-remote": (name, times) => remote(prepared(`${name}.am`), prepared(`${name}.edits`), times),
+}
