@@ -14,26 +14,7 @@ public sealed partial class DocumentView
     /// <returns>false: there is nothing at the index.</returns>
     internal bool TryFindAt(SequenceObject sequence, int index, TextUnit unit, out ElementPlace place, out int inside)
     {
-        bool utf16 = sequence.IsText && unit == TextUnit.Utf16;
-        if (_showing.IsNow) return sequence.TryFindAt(index, utf16, out place, out inside);
-        (place, inside) = (default, 0);
-        if (index < 0) return false;
-        SequenceWalk walk = new(_showing, sequence);
-        while (walk.MoveNext())
-        {
-            int width = walk.Width(utf16);
-            if (index >= width)
-            {
-                index -= width;
-                continue;
-            }
-
-            (int element, inside) = walk.Register is not null ? (0, index) : WithinRun(walk, index, utf16);
-            place = walk.PlaceOf(walk.Start + element);
-            return true;
-        }
-
-        return false;
+        return sequence.TryFindAt(index, sequence.IsText && unit == TextUnit.Utf16, _showing.Past, out place, out inside);
     }
 
     /// <summary>Where what shows before an element ends: the index at which the element shows if it does.</summary>
@@ -55,15 +36,7 @@ public sealed partial class DocumentView
         return index + elements + ElementRun.CountSurrogates(bytes[..walk.Run.OffsetOf(elements, bytes)]);
     }
 
-    private int WidthOf(SequenceObject sequence, TextUnit unit)
-    {
-        bool utf16 = sequence.IsText && unit == TextUnit.Utf16;
-        if (_showing.IsNow) return utf16 ? sequence.Sum.Utf16 : sequence.Sum.Width;
-        int width = 0;
-        SequenceWalk walk = new(_showing, sequence);
-        while (walk.MoveNext()) width += walk.Width(utf16);
-        return width;
-    }
+    private int WidthOf(SequenceObject sequence, TextUnit unit) => sequence.WidthAt(_showing.Past, sequence.IsText && unit == TextUnit.Utf16);
 
     private string TextOf(SequenceObject text)
     {
@@ -76,21 +49,5 @@ public sealed partial class DocumentView
                 chars = chars[written..];
             }
         });
-    }
-
-    // Which of the elements of a run of characters is at an index, and how far in it.
-    private static (int Element, int Inside) WithinRun(in SequenceWalk walk, int index, bool utf16)
-    {
-        if (!utf16 || walk.Run.Surrogates == 0) return (index, 0);
-        int element = 0;
-        ReadOnlySpan<byte> bytes = walk.Bytes;
-        for (int at = 0; ; element++)
-        {
-            int length = ElementRun.Utf8Length(bytes[at]);
-            int units = length == 4 ? 2 : 1;
-            if (index < units) return (element, index);
-            index -= units;
-            at += length;
-        }
     }
 }

@@ -9,25 +9,24 @@ namespace Automerge.Documents;
 /// </summary>
 internal readonly struct Showing(OpSet ops, CausalPast past)
 {
-    private readonly bool _now = past.IsEverything;
-
     public OpSet Ops { get; } = ops;
 
     public CausalPast Past { get; } = past;
 
-    public bool IsNow => _now;
+    public bool IsNow => Past.IsEverything;
 
-    public bool Exists(LocalId id) => _now || id.IsNone || Past.Covers(id);
+    public bool Exists(LocalId id) => id.IsNone || Past.Covers(id);
 
     /// <summary>Place of the operation whose value shows; -1: none does.</summary>
-    public int Winner(Register register) => _now ? register.Winner : NextBelow(register, register.Count);
+    public int Winner(Register register) => register.Winner(Past, Ops.Actors);
 
-    /// <summary>Place of the greatest operation below a place that shows or, if it is not the winner, conflicts with it; -1: there is none.</summary>
+    /// <summary>Place of the next value below the winner, or below another: what it is in conflict with; -1: nothing.</summary>
     public int NextBelow(Register register, int place)
     {
+        if (IsNow && register.VisibleCount < 2) return -1;
         for (int i = place - 1; i >= 0; i--)
         {
-            if (IsVisible(register, i)) return i;
+            if (register.IsVisible(i, Past, Ops.Actors)) return i;
         }
 
         return -1;
@@ -42,35 +41,10 @@ internal readonly struct Showing(OpSet ops, CausalPast past)
     }
 
     /// <summary>What a counter stands at.</summary>
-    public long CounterOf(Register register, int place)
-    {
-        ref RegisterOp op = ref register[place];
-        if (_now || op.Successors is null) return op.CounterValue;
-        long sum = op.Value.Integer;
-        foreach (LocalId successor in op.Successors.Ids)
-        {
-            if (Past.Covers(successor) && IncrementOf(register, successor) is { } increment) sum = unchecked(sum + increment);
-        }
+    public long CounterOf(Register register, int place) => register.CounterValue(place, Past, Ops.Actors);
 
-        return sum;
-    }
-
-    /// <summary>The visible elements of a run, which are always neighbours: actors' pasts have no gaps, and deletes in a run are consecutive.</summary>
-    public (int Start, int Count) VisibleOf(in ElementRun run)
-    {
-        if (run.Register is not null) return (0, Winner(run.Register) < 0 ? 0 : 1);
-        if (_now) return (0, run.Deleted.IsNone ? run.Count : 0);
-        int inserted = Covered(run.Id, run.Count);
-        if (run.Deleted.IsNone || inserted == 0) return (0, inserted);
-        if (run.DeleteStep >= 0)
-        {
-            int deleted = Covered(run.Deleted, run.Count);
-            return deleted >= inserted ? (0, 0) : (deleted, inserted - deleted);
-        }
-
-        // The last element's delete is the oldest one.
-        return (0, Math.Min(inserted, run.Count - Covered(run.LastDeleted, run.Count)));
-    }
+    /// <summary>The elements of a run that show: always neighbours.</summary>
+    public (int Start, int Count) VisibleOf(in ElementRun run) => run.VisibleIn(Past, Ops.Actors);
 
     /// <summary>Numbers of the keys of a map that have a value, in byte order.</summary>
     public int[] ShownNames(MapObject map)
@@ -94,32 +68,4 @@ internal readonly struct Showing(OpSet ops, CausalPast past)
         OpAction.MakeTable => ObjectKind.Table,
         _ => ObjectKind.Map,
     };
-
-    // How many of the ids from one on, counting up, are in the past.
-    private int Covered(LocalId first, int count)
-    {
-        uint last = Past.LastInside(first.Actor);
-        return last < first.Counter ? 0 : (int)Math.Min(last - first.Counter + 1L, count);
-    }
-
-    private bool IsVisible(Register register, int place)
-    {
-        ref RegisterOp op = ref register[place];
-        if (_now) return op.IsVisible;
-        if (!op.HoldsValue || !Past.Covers(op.Id)) return false;
-        if (op.Successors is null) return op.Successor.IsNone || !Past.Covers(op.Successor);
-        foreach (LocalId successor in op.Successors.Ids)
-        {
-            if (Past.Covers(successor) && !(op.IsCounter && IncrementOf(register, successor) is not null)) return false;
-        }
-
-        return true;
-    }
-
-    // Increments are rows of the register they count in; deletes are none.
-    private long? IncrementOf(Register register, LocalId id)
-    {
-        int place = register.Find(id, Ops.Actors);
-        return place >= 0 && register[place].Action == OpAction.Increment ? register[place].Value.Integer : null;
-    }
 }

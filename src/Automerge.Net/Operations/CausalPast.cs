@@ -65,6 +65,7 @@ internal sealed class CausalPast
     {
         uint[] last = new uint[actors.Count];
         last.AsSpan().Fill(uint.MaxValue);
+        if (end >= graph.Count && graph.CoversAll(heads)) return last;
         List<int> rows = [];
         graph.CollectNotCoveredBy(heads, rows, end: end);
         Span<bool> found = new bool[graph.ActorCount];

@@ -26,30 +26,23 @@ internal sealed partial class SequenceObject
     public bool TryFindAt(int index, bool utf16, CausalPast past, out ElementPlace place, out int inside)
     {
         if (past.IsEverything) return TryFindAt(index, utf16, out place, out inside);
+        (place, inside) = (default, 0);
+        if (index < 0) return false;
         for (SequenceLeaf? leaf = First; leaf is not null; leaf = leaf.Next)
         {
             for (int i = 0; i < leaf.Count; i++)
             {
                 int width = WidthAt(leaf, i, past, utf16);
-                if (index >= width)
+                if (index < width)
                 {
-                    index -= width;
-                    continue;
+                    FindInRun(leaf, i, index, past, utf16, out place, out inside);
+                    return true;
                 }
 
-                for (int element = 0; ; element++)
-                {
-                    place = new ElementPlace(leaf, i, element);
-                    width = IsVisible(place, past) ? WidthOf(place, past, utf16) : 0;
-                    inside = index;
-                    if (index < width) return true;
-                    index -= width;
-                }
+                index -= width;
             }
         }
 
-        place = default;
-        inside = 0;
         return false;
     }
 
@@ -101,30 +94,49 @@ internal sealed partial class SequenceObject
     /// <summary>Whether an element showed in a past.</summary>
     private bool IsVisible(in ElementPlace place, CausalPast past)
     {
-        ref ElementRun run = ref place.InRun;
-        if (run.Register is not null) return run.Register.Winner(past, _actors) >= 0;
-        return past.Covers(run.Id.Plus(place.Element)) && (run.Deleted.IsNone || !past.Covers(run.Deleted.Plus(run.DeleteStep * place.Element)));
+        (int start, int count) = place.InRun.VisibleIn(past, _actors);
+        return place.Element >= start && place.Element < start + count;
     }
 
     private int WidthAt(SequenceLeaf leaf, int run, CausalPast past, bool utf16)
     {
         ref ElementRun elements = ref leaf.Runs[run];
-        ElementPlace place = new(leaf, run, 0);
-        if (elements.Register is not null) return IsVisible(place, past) ? WidthOf(place, past, utf16) : 0;
+        (int start, int count) = elements.VisibleIn(past, _actors);
+        if (count == 0) return 0;
+        if (elements.Register is not null) return WidthOf(new ElementPlace(leaf, run, 0), past, utf16);
+        if (!utf16 || elements.Surrogates == 0) return count;
+        return count + ElementRun.CountSurrogates(BytesOf(leaf, run, start, count));
+    }
 
-        // Ids ascend, deletes ascend or descend: where both ends agree all between do.
-        bool inserted = past.Covers(elements.Id), deleted = !elements.Deleted.IsNone && past.Covers(elements.Deleted);
-        if (inserted == past.Covers(elements.Last) && (elements.Deleted.IsNone || deleted == past.Covers(elements.LastDeleted)))
-            return !inserted || deleted ? 0 : elements.Count + (utf16 ? elements.Surrogates : 0);
-
-        int width = 0;
-        for (int i = 0; i < elements.Count; i++)
+    // What shows at an index within a run, which is known to be that wide.
+    private void FindInRun(SequenceLeaf leaf, int run, int index, CausalPast past, bool utf16, out ElementPlace place, out int inside)
+    {
+        ref ElementRun elements = ref leaf.Runs[run];
+        (int start, int count) = elements.VisibleIn(past, _actors);
+        (place, inside) = (new ElementPlace(leaf, run, start), index);
+        if (elements.Register is not null) return;
+        if (!utf16 || elements.Surrogates == 0)
         {
-            place = place with { Element = i };
-            if (IsVisible(place, past)) width += WidthOf(place, past, utf16);
+            (place, inside) = (place with { Element = start + index }, 0);
+            return;
         }
 
-        return width;
+        ReadOnlySpan<byte> bytes = BytesOf(leaf, run, start, count);
+        for (int at = 0; ; start++)
+        {
+            int length = ElementRun.Utf8Length(bytes[at]), units = length == 4 ? 2 : 1;
+            (place, inside) = (place with { Element = start }, index);
+            if (index < units) return;
+            index -= units;
+            at += length;
+        }
+    }
+
+    private static ReadOnlySpan<byte> BytesOf(SequenceLeaf leaf, int run, int start, int count)
+    {
+        ref ElementRun elements = ref leaf.Runs[run];
+        ReadOnlySpan<byte> bytes = leaf.BytesOf(run);
+        return bytes[elements.OffsetOf(start, bytes)..elements.OffsetOf(start + count, bytes)];
     }
 
     // The last mark that an insert here goes behind; none: it goes behind the element itself. Looks at what follows until something shows.
@@ -147,7 +159,7 @@ internal sealed partial class SequenceObject
         {
             for (; run < leaf.Count; run++)
             {
-                if (ShowsAny(leaf, run, past)) return LastOf(_marksPassed);
+                if (leaf.Runs[run].VisibleIn(past, _actors).Count > 0) return LastOf(_marksPassed);
                 if (leaf.Runs[run].Register is { } register && register[0].Action == OpAction.Mark && past.Covers(register[0].Id)) Pass(register[0]);
             }
 
@@ -175,17 +187,6 @@ internal sealed partial class SequenceObject
     }
 
     private static LocalId LastOf(List<LocalId> marks) => marks.Count == 0 ? default : marks[^1];
-
-    private bool ShowsAny(SequenceLeaf leaf, int run, CausalPast past)
-    {
-        if (past.IsEverything) return leaf.Runs[run].IsVisible;
-        for (int i = 0; i < leaf.Runs[run].Count; i++)
-        {
-            if (IsVisible(new ElementPlace(leaf, run, i), past)) return true;
-        }
-
-        return false;
-    }
 
     // The next leaf in which something shows or is marked: the walk would else be as long as a deleted chapter.
     private static SequenceLeaf? NextWithMarksOrWidth(SequencePart part)
