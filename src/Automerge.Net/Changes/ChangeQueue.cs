@@ -138,6 +138,29 @@ public sealed class ChangeQueue
         _ready.Clear();
     }
 
+    /// <summary>
+    /// Drops the changes that came last until no more wait than may: for a caller who puts in whole batches, of which most come out again at once.
+    /// </summary>
+    /// <param name="countMax">Changes that may wait.</param>
+    /// <param name="bytesMax">Bytes that they may take.</param>
+    /// <param name="dropped">One that was dropped.</param>
+    /// <returns>Whether any was.</returns>
+    public bool Trim(int countMax, long bytesMax, out ChangeHash dropped)
+    {
+        dropped = default;
+        if (Count <= countMax && MemoryBytes <= bytesMax) return false;
+        Entry[] entries = [.. _entries.Values];
+        Array.Sort(entries, static (left, right) => right.Order.CompareTo(left.Order));
+        foreach (Entry entry in entries)
+        {
+            if (Count <= countMax && MemoryBytes <= bytesMax) break;
+            dropped = entry.Hash;
+            Unlink(entry);
+        }
+
+        return true;
+    }
+
     /// <summary>Appends all changes in the queue, in the order in which they came. They stay in it; their bytes are not to be changed.</summary>
     public void CollectQueued(List<QueuedChange> queued)
     {

@@ -183,7 +183,7 @@ public sealed partial class Document
             }
 
             if (Graph.Contains(header.Hash)) continue;
-            if (Queue.TryEnqueue(Graph, header.Hash, header.Deps, change) == QueueVerdict.Full) refused ??= $"change {header.Hash} was refused: too many changes wait for others";
+            Queue.TryEnqueue(Graph, header.Hash, header.Deps, change);
         }
 
         List<QueuedChange> ready = [];
@@ -201,6 +201,7 @@ public sealed partial class Document
             Queue.Discard(change.Hash);
         }
 
+        if (Queue.Trim(_options.QueuedChangesMax, _options.QueuedBytesMax, out ChangeHash dropped)) refused ??= $"change {dropped} was refused: too many changes wait for others";
         return new AppliedChanges(added, Queue.Count, refused);
     }
 

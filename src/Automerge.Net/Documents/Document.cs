@@ -34,7 +34,7 @@ public sealed partial class Document
         CheckActor(actor);
         Actor = actor;
         Graph = new ChangeGraph(_options.HashKey, _options.GraphLimits);
-        Queue = new ChangeQueue(_options.HashKey, _options.QueuedChangesMax, _options.QueuedBytesMax);
+        Queue = new ChangeQueue(_options.HashKey, int.MaxValue, long.MaxValue);     // what is left waiting of a batch is bounded, not the batch
     }
 
     /// <summary>Who makes the changes from now on.</summary>

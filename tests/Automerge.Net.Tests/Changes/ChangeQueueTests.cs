@@ -84,6 +84,21 @@ public class ChangeQueueTests
     }
 
     [Fact]
+    public void Trim_drops_what_came_last()
+    {
+        ChangeGraph graph = new(1);
+        ChangeQueue queue = new(1);
+        for (int i = 1; i <= 9; i++) Enqueue(queue, graph, i, 50);
+        Assert.False(queue.Trim(9, long.MaxValue, out _));
+        Assert.True(queue.Trim(4, long.MaxValue, out ChangeHash dropped));
+        Assert.Equal(Hash(5), dropped);
+        Assert.True(queue.Trim(9, queue.MemoryBytes - 1, out _));
+        queue.Release(Hash(50));
+        Assert.Equal([1, 2, 3], Taken(queue));
+        Assert.Equal(0L, queue.MemoryBytes);
+    }
+
+    [Fact]
     public void Discard_drops_a_change_and_all_that_follow_from_it()
     {
         ChangeGraph graph = new(1);

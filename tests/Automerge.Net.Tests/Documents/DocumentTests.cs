@@ -23,6 +23,27 @@ public class DocumentTests
     }
 
     [Fact]
+    public void Changes_that_wait_are_bounded_not_those_that_come()
+    {
+        Document writer = new(Alice);
+        for (int i = 0; i < 12; i++)
+        {
+            using Transaction t = writer.Begin();
+            t.Put(ObjectId.Root, "k", i);
+            t.Commit();
+        }
+
+        IReadOnlyList<ReadOnlyMemory<byte>> changes = writer.Changes();
+        Document reader = new(Bob, new DocumentOptions { QueuedChangesMax = 3 });
+        Assert.Equal(new AppliedChanges(12, 0, null), reader.ApplyChanges(changes));
+
+        Document waiting = new(Bob, new DocumentOptions { QueuedChangesMax = 3 });
+        Assert.Equal(new AppliedChanges(0, 3, null), waiting.ApplyChanges(changes.Skip(1).Take(3)));
+        Assert.Contains("too many changes wait", Assert.Throws<AutomergeFormatException>(() => waiting.ApplyChanges(changes.Skip(5))).Message, StringComparison.Ordinal);
+        Assert.Equal(new AppliedChanges(4, 0, null), waiting.ApplyChanges(changes.Take(1)));
+    }
+
+    [Fact]
     public void Errors_name_object_place_and_cause_and_change_nothing()
     {
         Document document = RandomEditor.Begun();
