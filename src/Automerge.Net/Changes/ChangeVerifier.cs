@@ -12,6 +12,9 @@ namespace Automerge.Changes;
 /// <remarks>Pure functions; safe on any thread. An accepted change costs no allocation; runs are never expanded.</remarks>
 public static class ChangeVerifier
 {
+    // Documents hold differences between times; those of any two must be numbers. 2^61 seconds are five times the age of the universe.
+    internal const long TimeMax = 1L << 61;
+
     // One flag per other actor on the stack up to here; more come from the pool.
     private const int StackActors = 256;
 
@@ -35,6 +38,7 @@ public static class ChangeVerifier
 
     private static ChangeVerdict CheckHeader(scoped in ChangeHeader header)
     {
+        if (header.Time is < -TimeMax or > TimeMax) return new ChangeVerdict(ChangeFault.Header, "time out of range");
         if (!Utf8.IsValid(header.Message)) return new ChangeVerdict(ChangeFault.Header, "message: invalid string encoding");
         return HasDuplicates(header.Deps) ? new ChangeVerdict(ChangeFault.NotCanonical, "a dependency is listed twice") : ChangeVerdict.Ok;
     }

@@ -60,6 +60,7 @@ internal sealed class ChangeRebuilder : IDisposable
             {
                 if (!times.TryNext(out long delta) || delta == IntegerColumnReader.Null) DocumentFault.Throw("time column damaged, too short or null");
                 time = unchecked(time + delta);
+                if (time is < -ChangeVerifier.TimeMax or > ChangeVerifier.TimeMax) DocumentFault.Throw("time out of range");
                 if (!messages.Prepare()) DocumentFault.Throw("message column damaged or too short");
                 messages.Take(1);
                 if (!depCounts.TryNext(out long depCount) || depCount < 0 || depCount > row) DocumentFault.Throw("dependency count damaged");

@@ -28,6 +28,19 @@ public class ChangeVerifierTests
         Assert.Equal(0, GC.GetAllocatedBytesForCurrentThread() - before);
     }
 
+    // A document holds differences of times: further apart they could not be written back.
+    [Theory]
+    [InlineData(1L << 61, true)]
+    [InlineData(-(1L << 61), true)]
+    [InlineData((1L << 61) + 1, false)]
+    [InlineData(long.MinValue, false)]
+    [InlineData(long.MaxValue, false)]
+    public void Verify_time_that_no_clock_shows_is_refused(long time, bool accepted)
+    {
+        byte[] bytes = new Change { Actor = new ActorId([1]), Seq = 1, StartOp = 1, Time = time }.Encode(out _);
+        Assert.Equal(accepted, ChangeVerifier.Verify(bytes, ChangeLimits.Default, out _).IsOk);
+    }
+
     [Fact]
     public void Verify_truncated_at_every_byte_is_refused()
     {
