@@ -53,6 +53,8 @@ public sealed class EngineMetrics : IDisposable
         _storeFailures = _meter.CreateCounter<long>("ratatoskr.store.failures", description: "Store calls that failed and are repeated");
     }
 
+    internal Meter Meter => _meter;
+
     public void SessionAccepted() => _sessions.Add(1);
 
     public void SessionReplaced() => _replaced.Add(1);

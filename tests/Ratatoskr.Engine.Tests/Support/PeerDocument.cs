@@ -80,6 +80,23 @@ internal sealed class PeerDocument(DocumentId id, ActorId actor) : IChangeSource
         return new Change { Actor = author, Seq = seq, StartOp = graph.MaxOp + 1, Deps = graph.Heads.ToArray(), Operations = ops }.Encode(out hash);
     }
 
+    /// <summary>A change that breaks the document for everybody: well-formed, and what it replaces was never a value of its key.</summary>
+    public static byte[] MakePoison(ChangeGraph graph, ActorId author, out ChangeHash hash)
+    {
+        int first = 0;
+        while (graph.MaxOpOf(first) < graph.StartOpOf(first)) first++;      // one that has operations
+        ChangeOp op = new()
+        {
+            Key = OpKey.Map("poison"),
+            Action = OpAction.Set,
+            Value = new EncodedValue(6, "!"u8.ToArray()),
+            Predecessors = [new OpId(graph.StartOpOf(first), new ActorId(graph.ActorAt(graph.ActorOf(first))))],
+        };
+        int index = graph.FindActor(author.Bytes);
+        uint seq = index < 0 ? 1 : graph.SeqOf(graph.TipOf(index)) + 1;
+        return new Change { Actor = author, Seq = seq, StartOp = graph.MaxOp + 1, Deps = graph.Heads.ToArray(), Operations = [op] }.Encode(out hash);
+    }
+
     /// <summary>Takes chunks of any kind.</summary>
     public void Apply(ReadOnlySpan<byte> bytes)
     {
