@@ -25,6 +25,9 @@ public sealed partial class EngineLog(ILogger logger)
     [LoggerMessage(6, LogLevel.Error, "Document {Id} has a stored change {Hash} that does not fit it; it is kept and passed to nobody: {Why}")]
     private static partial void LogQuarantined(ILogger logger, string id, string hash, string why);
 
+    [LoggerMessage(7, LogLevel.Error, "Document {Id} could not be compacted; it stays as it is: {What}")]
+    private static partial void LogCompactionFailed(ILogger logger, string id, string? what, Exception? cause);
+
     public void LoadFailed(DocumentId id, Exception? cause) => LogLoadFailed(logger, id.ToString(), cause);
 
     public void Damaged(DocumentId id, string what) => LogDamaged(logger, id.ToString(), what);
@@ -32,6 +35,8 @@ public sealed partial class EngineLog(ILogger logger)
     public void AppendFailed(DocumentId id, ulong number, Exception? cause) => LogAppendFailed(logger, id.ToString(), number, cause);
 
     public void Quarantined(DocumentId id, in ChangeHash hash, string why) => LogQuarantined(logger, id.ToString(), hash.ToString(), why);
+
+    public void CompactionFailed(DocumentId id, string? what, Exception? cause) => LogCompactionFailed(logger, id.ToString(), what ?? cause?.Message, cause);
 
     public void Peer(string peerId, string address, string why) => LogPeer(logger, peerId, address, why);
 

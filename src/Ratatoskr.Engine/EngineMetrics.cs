@@ -20,6 +20,8 @@ public sealed class EngineMetrics : IDisposable
     private readonly Counter<long> _quarantined;
     private readonly Counter<long> _operationsBuilt;
     private readonly Counter<long> _operationsEvicted;
+    private readonly Counter<long> _compactions;
+    private readonly Counter<long> _compactionsFailed;
     private readonly Counter<long> _syncSent;
     private readonly Counter<long> _unavailable;
     private readonly Counter<long> _ephemeral;
@@ -43,6 +45,8 @@ public sealed class EngineMetrics : IDisposable
         _quarantined = _meter.CreateCounter<long>("ratatoskr.changes.quarantined", description: "Stored changes found not to fit their document");
         _operationsBuilt = _meter.CreateCounter<long>("ratatoskr.operations.built", description: "Op sets built for documents about to be written");
         _operationsEvicted = _meter.CreateCounter<long>("ratatoskr.operations.evicted", description: "Op sets that left memory under the budget");
+        _compactions = _meter.CreateCounter<long>("ratatoskr.compactions", description: "Tails folded into snapshots");
+        _compactionsFailed = _meter.CreateCounter<long>("ratatoskr.compactions.failed", description: "Compactions that failed or lost against another writer; nothing has changed");
         _syncSent = _meter.CreateCounter<long>("ratatoskr.sync.sent", description: "Sync messages sent");
         _unavailable = _meter.CreateCounter<long>("ratatoskr.unavailable.sent", description: "doc-unavailable messages sent");
         _ephemeral = _meter.CreateCounter<long>("ratatoskr.ephemeral.sent", description: "Ephemeral messages forwarded");
@@ -74,6 +78,10 @@ public sealed class EngineMetrics : IDisposable
     public void ChangeQuarantined() => _quarantined.Add(1);
 
     public void OperationsBuilt() => _operationsBuilt.Add(1);
+
+    public void DocumentCompacted() => _compactions.Add(1);
+
+    public void CompactionFailed() => _compactionsFailed.Add(1);
 
     public void OperationsEvicted() => _operationsEvicted.Add(1);
 

@@ -1,4 +1,5 @@
 using Ratatoskr.Engine.Access;
+using Ratatoskr.Engine.Documents;
 using Ratatoskr.Engine.Limits;
 using Ratatoskr.Engine.Sessions;
 using Ratatoskr.Engine.Shards;
@@ -48,6 +49,7 @@ public sealed class SyncEngine : ISyncEndpoint, IAsyncDisposable
 
     private readonly SessionHost _host;
     private readonly ShardSet _shards;
+    private readonly Workers _workers;
     private readonly SyncEngineOptions _options;
     private readonly ITimer _timer;
     private readonly CancellationTokenSource _stop = new();
@@ -60,10 +62,9 @@ public sealed class SyncEngine : ISyncEndpoint, IAsyncDisposable
         StorageId storageId = StorageId.FromString(options.StorageId);
         PeerId peerId = PeerId.FromString($"ratatoskr-{options.StorageId}");
         EngineClock clock = new(options.Time);
-        WorkMemory workMemory = new(options.Limits.MemoryBudgetBytes / 2);
-        WorkerQueue workers = new(Math.Max(1, Environment.ProcessorCount - 1), workMemory, options.Scheduler);
-        ShardContext context = new(options.Shards, peerId, storageId, options.Access, options.Control, options.Limits, Metrics, options.Log, options.HashKey, workMemory);
-        _shards = new ShardSet([.. Enumerable.Range(0, options.Shards).Select(i => new ShardRunner(context, i, options.Store, clock, workers, options.Scheduler))]);
+        _workers = new Workers(Math.Max(1, Environment.ProcessorCount - 1), options.Limits.MemoryBudgetBytes, options.Scheduler);
+        ShardContext context = new(options.Shards, peerId, storageId, options.Access, options.Control, options.Limits, Metrics, options.Log, options.HashKey, _workers);
+        _shards = new ShardSet([.. Enumerable.Range(0, options.Shards).Select(i => new ShardRunner(context, i, options.Store, clock, options.Scheduler))]);
         _host = new SessionHost(
             _shards, new SessionRegistry(options.Access, Metrics), options.Authenticator, peerId, storageId, options.Limits, Metrics, options.Log);
         _timer = options.Time.CreateTimer(_ => _shards.PostToAll(new ShardInput { Kind = ShardInputKind.Tick }), null, TimeSpan.FromMilliseconds(TickMs), TimeSpan.FromMilliseconds(TickMs));
@@ -75,6 +76,9 @@ public sealed class SyncEngine : ISyncEndpoint, IAsyncDisposable
     /// <summary>Peers that have said a hello and are still here.</summary>
     public int SessionCount => _host.Registry.Count;
 
+    /// <summary>For tests, while nothing runs: what is in memory of a document.</summary>
+    internal DocumentContent? ContentOf(DocumentId id) => _shards.For(id.Text).Shard.ContentOf(id);
+
     public IPeerSession Accept(IPeerConnection connection, ConnectionInfo info) => new PeerSession(_host, connection, info);
 
     /// <summary>
@@ -82,6 +86,7 @@ public sealed class SyncEngine : ISyncEndpoint, IAsyncDisposable
     /// </summary>
     public async Task CommitAsync(CancellationToken stop)
     {
+        _workers.IsStopping = true;
         while (!stop.IsCancellationRequested)
         {
             bool idle = true;

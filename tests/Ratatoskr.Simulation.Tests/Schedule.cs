@@ -19,6 +19,7 @@ internal sealed class Schedule
 
     // A shard's share: more than the links of three peers take (9 × 1.4 KB), less than two documents with some large changes.
     private const int TightBudgetBytes = 15_000;
+    private const int LinksOfOnePeerBytes = 4_500;
 
     private readonly Random _random;
     private readonly InMemoryChunkStore _disk = new(manualCommit: true);
@@ -29,6 +30,8 @@ internal sealed class Schedule
     private readonly DocumentId[] _documents;
     private readonly List<TestPeer> _peers = [];
     private readonly HashSet<TestPeer> _readers = [];
+    private readonly HashSet<ChangeHash> _poison = [];
+    private TestPeer? _poisoner;
     private readonly Dictionary<(TestPeer Peer, DocumentId Document), Permission> _permissions = [];
     private readonly List<IPeerSession> _abandoned = [];
     private readonly Action<string>? _trace;
@@ -46,16 +49,32 @@ internal sealed class Schedule
         _documents = [.. Enumerable.Range(0, _random.Next(1, 4)).Select(i => TestServer.Document($"{i} is a document"))];
         _shards = _random.Next(1, 3);
         _isTight = _random.Next(3) == 0;
-        if (_isTight) _limits = _limits with { MemoryBudgetBytes = _shards * TightBudgetBytes };
+        bool isPoisoned = _random.Next(3) == 0;
+        if (_isTight) _limits = _limits with { MemoryBudgetBytes = _shards * (TightBudgetBytes + (isPoisoned ? LinksOfOnePeerBytes : 0)) };
         if (_random.Next(4) == 0) _limits = _limits with { InlineChangesBytesMax = 0 };
+        if (_random.Next(2) == 0)
+        {
+            // Tails are folded all the time, and op sets leave memory soon.
+            _limits = _limits with
+            {
+                TailChangesMax = _random.Next(1, 20), TailBytesMin = 1_000, QuietBeforeCompactionMs = _random.Next(1, 2_000), CompactionRetryMs = 100,
+                RecentBytesMax = _random.Next(3) == 0 ? 0 : 2_000, IdleOperationsMs = _random.Next(1, 5_000),
+            };
+        }
+
         (_server, _store) = Start();
         int peers = _random.Next(2, _isTight ? 4 : 7);
         for (int i = 0; i < peers; i++) AddPeer(i);
+        if (isPoisoned) AddPoisoner();
     }
 
     public int Confirmations => _audit.Confirmations;
 
-    public int Reloads => _store.Reloads;
+    public int Reloads { get; private set; }
+
+    public int Compactions { get; private set; }
+
+    public int Poisoned => _poison.Count;
 
     public void Run()
     {
@@ -64,6 +83,7 @@ internal sealed class Schedule
         ComeToRest();
         CheckEnd();
         CheckLeaks();
+        Count();
         _server.Dispose();
     }
 
@@ -96,8 +116,40 @@ internal sealed class Schedule
         Trace($"{peer.Name}: {(peer.SpeaksV1Only ? "V1 " : "")}{(reader ? "reader " : "")}{(peer.IgnoresChanges ? "deaf " : "")}{peer.StorageId}");
     }
 
+    // Has everything open, changes nothing that others should have, and sends what would break the documents.
+    private void AddPoisoner()
+    {
+        _poisoner = new TestPeer("eve", token: "eve");
+        _peers.Add(_poisoner);
+        foreach (DocumentId id in _documents)
+        {
+            Allow(_poisoner, id, Usual(_poisoner));
+            _poisoner.Open(id);
+        }
+    }
+
+    private void Poison()
+    {
+        while (_poisoner!.Outbox.Count > 0 && _poisoner.IsConnected) ToServer(_poisoner);
+        while (_poisoner.IsConnected && _poisoner.Connection.Sent.Count > 0) ToPeer(_poisoner);
+        if (!_poisoner.IsConnected) return;
+        DocumentId id = Pick(_documents);
+        PeerDocument document = _poisoner[id];
+        if (document.Graph.MaxOp == 0 || _poisoner.ServerId.Length == 0) return;
+        byte[] poison = PeerDocument.MakePoison(document.Graph, new ActorId([0xEE, (byte)_poison.Count]), out ChangeHash hash);
+        _poison.Add(hash);
+        Trace($"eve poisons {id.ToString()[..4]} with {hash.ToString()[..6]}");
+        _poisoner.SayChanges(id, poison);
+    }
+
     private void Step()
     {
+        if (_poisoner is not null && _random.Next(12) == 0)
+        {
+            if (_poisoner.IsConnected) Poison();
+            else Join(_poisoner);
+        }
+
         TestPeer peer = Pick(_peers);
         _server.Time.Advance(_random.Next(0, 20));
         switch (_random.Next(100))
@@ -122,7 +174,7 @@ internal sealed class Schedule
                 if (_store.WaitingReads > 0) _store.CompleteRead(_random.Next(_store.WaitingReads));
                 break;
             case < 83:
-                if (peer.Documents.Count > 0) Edit(peer, Pick([.. peer.Documents.Keys]), _random.Next(1, 4));
+                if (peer.Documents.Count > 0 && peer != _poisoner) Edit(peer, Pick([.. peer.Documents.Keys]), _random.Next(1, 4));
                 break;
             case < 85:
                 if (!peer.Documents.ContainsKey(Pick(_documents))) peer.Open(Pick(_documents));
@@ -192,6 +244,7 @@ internal sealed class Schedule
     private void Join(TestPeer peer)
     {
         if (_random.Next(4) == 0) Lose(peer, documents: _random.Next(4) == 0);
+        if (peer == _poisoner) Lose(peer, documents: false);
         if (_random.Next(3) == 0) peer.PeerId = PeerId.FromString($"{peer.Name}#{_random.Next(1000)}");
         Trace($"{peer.Name} joins as {peer.PeerId}");
         peer.Connect(_server.Engine);
@@ -244,6 +297,7 @@ internal sealed class Schedule
     {
         Trace("crash");
         _crashed = true;
+        Count();
         _disk.Crash();
         _server.Scheduler.IsStopped = true;
         _server.Dispose();
@@ -328,16 +382,35 @@ internal sealed class Schedule
         foreach (DocumentId id in _documents)
         {
             PeerDocument stored = StoredContent.Load(_disk, id);
+            CheckOperations(id);
+            if (_poison.Any(hash => stored.Graph.Contains(hash))) throw new PromiseBrokenException($"document {id.ToString()[..4]}: poison is stored");
             foreach (TestPeer peer in _peers)
             {
                 if (!peer.Documents.TryGetValue(id, out PeerDocument? own)) continue;
                 string who = $"{peer.Name}, document {id.ToString()[..4]}";
+                if (_poison.Any(hash => own.Graph.Contains(hash))) throw new PromiseBrokenException($"{who}: it was given poison");
                 bool writes = !_readers.Contains(peer);
                 if (writes && !Covers(stored, own)) throw new PromiseBrokenException($"{who}: the store lacks its changes");
                 if (!peer.IgnoresChanges && !Covers(own, stored)) throw new PromiseBrokenException($"{who}: it lacks what is stored");
                 if (own.Graph.Count == 0 && stored.Graph.Count == 0 && !own.IsUnavailable) throw new PromiseBrokenException($"{who}: it waits for an answer");
             }
         }
+    }
+
+    // What is stored can be read by one who checks all operations, and an op set in memory holds as much.
+    private void CheckOperations(DocumentId id)
+    {
+        long rows = StoredContent.Operations(_disk, id).RowCount;
+        if (_server.Engine.ContentOf(id)?.Operations is { } resident && resident.RowCount != rows)
+        {
+            throw new PromiseBrokenException($"document {id.ToString()[..4]}: the op set has {resident.RowCount} rows, and what is stored {rows}");
+        }
+    }
+
+    private void Count()
+    {
+        Reloads += _store.Reloads;
+        Compactions += _store.Compactions;
     }
 
     // When everybody has gone every buffer has been given back; what a killed process held is nobody's.

@@ -21,6 +21,9 @@ internal sealed class SimulatedStore(InMemoryChunkStore disk, Random random) : I
     /// <summary>Loads of one document beyond the first: it had left memory, or was given up.</summary>
     public int Reloads { get; private set; }
 
+    /// <summary>Snapshots that replaced others, or a tail.</summary>
+    public int Compactions { get; private set; }
+
     public StoreCursor Now => disk.Now;
 
     public AppendVerdict Verdict() => IsUnreliable
@@ -66,6 +69,7 @@ internal sealed class SimulatedStore(InMemoryChunkStore disk, Random random) : I
     {
         if (IsUnreliable && random.Next(10) == 0) throw new IOException("a simulated write error");
         bool done = await disk.CompactAsync(id, read, body, folded, fence, stop);
+        if (done) Compactions++;
         if (IsUnreliable && random.Next(10) == 0) throw new IOException("a simulated error after the write");
         return done;
     }

@@ -22,10 +22,18 @@ public static class DocumentCompactor
     /// <param name="changeChunks">Type-1 chunks, concatenated in the order in which they were accepted. Those that the snapshot has are passed over.</param>
     /// <param name="limits">What snapshot and result may claim.</param>
     /// <exception cref="AutomergeFormatException">Something given is damaged, does not fit or is too large, or the result is not what was given; the message says which.</exception>
-    public static byte[] Compact(ReadOnlySpan<byte> snapshotChunk, ReadOnlySpan<byte> changeChunks, DocumentLimits limits)
+    public static byte[] Compact(ReadOnlySpan<byte> snapshotChunk, ReadOnlySpan<byte> changeChunks, DocumentLimits limits) =>
+        Compact(snapshotChunk, changeChunks, limits, out _);
+
+    /// <summary>As <see cref="Compact(ReadOnlySpan{byte}, ReadOnlySpan{byte}, DocumentLimits)"/>.</summary>
+    /// <param name="snapshotChunk">A document chunk; empty when there is none yet.</param>
+    /// <param name="changeChunks">Type-1 chunks, concatenated in the order in which they were accepted.</param>
+    /// <param name="limits">What snapshot and result may claim.</param>
+    /// <param name="graph">The changes of the result, in its order.</param>
+    public static byte[] Compact(ReadOnlySpan<byte> snapshotChunk, ReadOnlySpan<byte> changeChunks, DocumentLimits limits, out ChangeGraph graph)
     {
         ArgumentNullException.ThrowIfNull(limits);
-        ChangeGraph graph = new(HashKey, AsAccepted);
+        graph = new(HashKey, AsAccepted);
         byte[] written = Write(snapshotChunk, changeChunks, limits, graph);
         ReadBack sink = new(graph);
         DocumentReader.Read(written, limits, sink);

@@ -41,6 +41,7 @@ internal sealed class DocumentActor
         _shard = shard;
         _waiting = new WaitingInputs(shard);
         Writes = new DocumentWrites(this, shard);
+        Compaction = new DocumentCompaction(this, shard);
     }
 
     public DocumentId Id { get; }
@@ -55,6 +56,8 @@ internal sealed class DocumentActor
     public RemoteHeadsTable? RemoteHeads { get; set; }
 
     public DocumentWrites Writes { get; }
+
+    public DocumentCompaction Compaction { get; }
 
     /// <summary>In the shard's list of documents to flush at the end of the turn.</summary>
     public bool Listed { get; set; }
@@ -74,9 +77,12 @@ internal sealed class DocumentActor
     public bool CanEvictOperations => Content?.Operations is not null && !MustWait;
 
     /// <summary>Everything in memory can be had again: from the store, and queued changes from the peers that sent them.</summary>
-    public bool CanEvict => Content is not null && !MustWait && !Writes.HasUncommitted;
+    public bool CanEvict => Content is not null && !MustWait && !Writes.HasUncommitted && !Compaction.IsStoring;
 
-    public bool IsForgettable => Links.Count == 0 && _waiting.Count == 0 && !MustWait && !Writes.IsStoring && _quarantine is null && (Content is null || CanEvict);
+    public bool IsForgettable => Links.Count == 0 && _waiting.Count == 0 && !MustWait && !Writes.IsStoring && !Compaction.IsStoring && _quarantine is null && (Content is null || CanEvict);
+
+    /// <summary>A worker, or a message that waits for one, depends on the content as it is.</summary>
+    public bool IsBusy => _busy > 0;
 
     private bool MustWait => _loading || _busy > 0;
 
@@ -212,6 +218,9 @@ internal sealed class DocumentActor
             case RecreateJob recreate:
                 Recreated(recreate);
                 break;
+            case CompactionJob compaction:
+                Compaction.Worked(compaction, now, effects);
+                break;
         }
     }
 
@@ -228,6 +237,7 @@ internal sealed class DocumentActor
         if (outcome == AppendOutcome.Stored && error is null)
         {
             Writes.Complete(number);
+            Compaction.StartIfDue(now, effects);
             return;
         }
 
@@ -241,6 +251,7 @@ internal sealed class DocumentActor
         }
 
         _shard.Log.AppendFailed(Id, number, error);
+        Writes.Failed();
         _shard.RetryLater(this);
     }
 
@@ -323,6 +334,13 @@ internal sealed class DocumentActor
         Evict();
     }
 
+    /// <summary>The store has a snapshot that holds more of the tail than ours.</summary>
+    public void Fold(CompactionJob job)
+    {
+        Content!.Fold(job.Body!.Chunk, job.Stored.Rows);
+        _shard.Recharge(this);
+    }
+
     /// <summary>Lets the op set go; the next change waits until it is built again.</summary>
     public void EvictOperations()
     {
@@ -392,6 +410,7 @@ internal sealed class DocumentActor
 
     public void Tick(Timestamp now, IEffects effects)
     {
+        Compaction.StartIfDue(now, effects);
         if (CanEvictOperations && now.UnixMs - LastWritten.UnixMs > _shard.Limits.IdleOperationsMs) EvictOperations();
         foreach (PeerLink link in Links)
         {
@@ -406,6 +425,7 @@ internal sealed class DocumentActor
         if (IsLent) _shard.MarkDirty(this);                   // what was not said meanwhile
         IsLent = false;
         LastUsed = now;
+        Compaction.Returned(now, effects);
         switch (_shard.Intake.Worked(this, job, now, effects))
         {
             case Intake.Done:
@@ -435,6 +455,7 @@ internal sealed class DocumentActor
             _shard.Metrics.OperationsBuilt();
             if (job.Fault is { Outcome: AcceptOutcome.Damaged } damage) _shard.Log.Damaged(Id, damage.Why);
             Content.Operations = job.Operations;
+            Content.HasUnsound |= job.Unsound is not null;
             Content.Fault = job.Fault;
             _shard.Recharge(this);
             if (job.Unsound is { } unsound && _shard.Limits.Validation == ValidationMode.Enforce)

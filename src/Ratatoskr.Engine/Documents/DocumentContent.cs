@@ -11,7 +11,7 @@ namespace Ratatoskr.Engine.Documents;
 /// <summary>
 /// A document in memory, as a relay holds it: the graph of its changes, an opaque snapshot chunk, and the change chunks since. Reading needs nothing else;
 /// while it is being written there is an op set as well, which says what changes fit.
-/// Rows 0 to <see cref="SnapshotRows"/> - 1 of the graph are in the snapshot, the others in the tail, in this order.
+/// Rows 0 to <see cref="SnapshotRows"/> - 1 of the graph are in the snapshot, the others in the tail, in this order, behind the last of those.
 /// </summary>
 /// <remarks>Built on any thread, then owned by the document's shard, which lends it to a worker. See <see cref="DocumentActor.IsLent"/>.</remarks>
 internal sealed class DocumentContent : IChangeSource
@@ -21,6 +21,9 @@ internal sealed class DocumentContent : IChangeSource
     private readonly List<QueuedChange> _ready = [];
     private Dictionary<int, byte[]>? _recreated;
     private bool _hasStoredOrphans;
+    private Tail _tail = new();
+    private int _tailStart;                                      // the row of the tail's first change
+    private long _foldedBytes;                                   // of those in the tail that are in the snapshot too
 
     public DocumentContent(ulong hashKey, EngineLimits limits)
     {
@@ -53,18 +56,31 @@ internal sealed class DocumentContent : IChangeSource
     /// <summary>The store's number of the last append that is in the tail.</summary>
     public ulong LastSequence { get; set; }
 
-    public Tail Tail { get; private set; } = new();
+    /// <summary>Changes that are not in the snapshot.</summary>
+    public int TailCount => Graph.Count - SnapshotRows;
+
+    /// <summary>Bytes of the changes that are not in the snapshot.</summary>
+    public long TailBytes => _tail.Bytes - _foldedBytes;
+
+    /// <summary>The first row whose bytes are at hand, with those of all after it.</summary>
+    public int FirstRowWithBytes => _tailStart;
+
+    /// <summary>A compaction is being stored: the snapshot must not be replaced by another.</summary>
+    public bool IsBeingReplaced { get; set; }
 
     /// <summary>What of the stored bytes could not be used, for the log; null when all is well.</summary>
     public string? Damage { get; private set; }
 
-    /// <summary>All that is stored of it is in it: it may be replaced as a whole.</summary>
-    public bool IsWhole => Damage is null && Quarantine is null && !(_hasStoredOrphans && Queue!.Count > 0);
+    /// <summary>Holds changes that do not fit it, because validation only observes.</summary>
+    public bool HasUnsound { get; set; }
+
+    /// <summary>All that is stored of it is in it, and is sound: its snapshot may be replaced.</summary>
+    public bool IsWhole => Damage is null && Quarantine is null && !HasUnsound && !IsBeingReplaced && !(_hasStoredOrphans && Queue!.Count > 0);
 
     /// <summary>Changes came out of the queue that are yet to be judged: <see cref="TakeReady()"/>.</summary>
     public bool HasReady => Queue is { HasReady: true };
 
-    public long MemoryBytes => Graph.MemoryBytes + Snapshot.Length + Tail.MemoryBytes + (Queue?.MemoryBytes ?? 0) + (Operations?.MemoryBytes ?? 0);
+    public long MemoryBytes => Graph.MemoryBytes + Snapshot.Length + _tail.MemoryBytes + (Queue?.MemoryBytes ?? 0) + (Operations?.MemoryBytes ?? 0);
 
     /// <summary>Builds a document from what the store holds. Everything stored was verified when it came in; it is checked again as far as that is cheap.</summary>
     /// <param name="quarantine">Changes known not to fit the document.</param>
@@ -122,7 +138,9 @@ internal sealed class DocumentContent : IChangeSource
         Graph = graph;
         Snapshot = chunk;
         SnapshotRows = graph.Count;
-        Tail = new Tail();
+        _tail = new Tail();
+        _tailStart = SnapshotRows;
+        _foldedBytes = 0;
         Operations = null;
         Fault = null;
         _recreated = null;
@@ -130,26 +148,54 @@ internal sealed class DocumentContent : IChangeSource
         for (int row = 0; row < graph.Count; row++) Queue.Release(graph.HashAt(row));
     }
 
+    /// <summary>
+    /// A new snapshot holds the first <paramref name="rows"/> rows, in this order: nothing else changes. The last of those that it has taken in stay at hand, for peers that lack only them.
+    /// </summary>
+    public void Fold(ReadOnlyMemory<byte> chunk, int rows)
+    {
+        int keep = rows - _tailStart;
+        for (long bytes = 0; keep > 0 && (bytes += _tail[keep - 1].Length) <= _limits.RecentBytesMax;) keep--;
+        _tail = _tail.From(keep);
+        _tailStart += keep;
+        Snapshot = chunk;
+        SnapshotRows = rows;
+        _foldedBytes = _tail.Bytes - _tail.BytesFrom(rows - _tailStart);
+        _recreated = null;
+        Version = new SnapshotVersion(Version.Value + 1);
+    }
+
+    /// <summary>The chunks from a row on that lie together; the row must not be in the snapshot alone. Call again with <paramref name="next"/> until it is the graph's count.</summary>
+    public ReadOnlyMemory<byte> ChangesFrom(int row, out int next) => ChangesFrom(row, Graph.Count, out next);
+
+    /// <summary>The same, up to but without row <paramref name="end"/>.</summary>
+    public ReadOnlyMemory<byte> ChangesFrom(int row, int end, out int next)
+    {
+        ReadOnlyMemory<byte> chunks = _tail.Contiguous(row - _tailStart, end - _tailStart, out next);
+        next += _tailStart;
+        return chunks;
+    }
+
     /// <summary>Whether a row's bytes are at hand: always in the tail, in the snapshot only when a worker has re-created them.</summary>
-    public bool HasBytes(int row) => row >= SnapshotRows || (_recreated?.ContainsKey(row) ?? false);
+    public bool HasBytes(int row) => row >= _tailStart || (_recreated?.ContainsKey(row) ?? false);
 
     public void KeepRecreated(Dictionary<int, byte[]> changes) => _recreated = changes;
 
     public void DropRecreated() => _recreated = null;
 
-    public long DocumentLength => Snapshot.Length + Tail.Bytes;
+    public long DocumentLength => Snapshot.Length + TailBytes;
 
-    public int ChangeLength(int row) => ChangeBytes(row).Length;
+    public int ChangeLength(int row) => ChangeAt(row).Length;
 
-    public void WriteChange(int row, IBufferWriter<byte> output) => output.Write(ChangeBytes(row));
+    public void WriteChange(int row, IBufferWriter<byte> output) => output.Write(ChangeAt(row));
 
     public void WriteDocument(IBufferWriter<byte> output)
     {
         output.Write(Snapshot.Span);
-        for (int next = 0; next < Tail.Count;) output.Write(Tail.ContiguousFrom(next, out next).Span);
+        for (int next = SnapshotRows; next < Graph.Count;) output.Write(ChangesFrom(next, out next).Span);
     }
 
-    private ReadOnlySpan<byte> ChangeBytes(int row) => row >= SnapshotRows ? Tail[row - SnapshotRows].Span : _recreated![row];
+    /// <summary>The chunk of a row whose bytes are at hand.</summary>
+    public ReadOnlySpan<byte> ChangeAt(int row) => row >= _tailStart ? _tail[row - _tailStart].Span : _recreated![row];
 
     private bool TakeReady(bool trusted)
     {
@@ -188,7 +234,9 @@ internal sealed class DocumentContent : IChangeSource
         if (verdict.IsOk) return new Acceptance(AcceptOutcome.Taken);
         string why = $"change {header.Hash}: {verdict.What}";
         if (verdict.Fault == ChangeFault.Limit) return new Acceptance(AcceptOutcome.TooLarge, why);
-        return new Acceptance(_limits.Validation == ValidationMode.Observe ? AcceptOutcome.Taken : AcceptOutcome.Refused, why);
+        if (_limits.Validation == ValidationMode.Enforce) return new Acceptance(AcceptOutcome.Refused, why);
+        HasUnsound = true;
+        return new Acceptance(AcceptOutcome.Taken, why);
     }
 
     private bool IsQuarantined(in ChangeHeader header)
@@ -206,7 +254,7 @@ internal sealed class DocumentContent : IChangeSource
     {
         GraphVerdict added = Graph.TryAdd(header.Hash, header.Deps, header.Actor, header.Seq, header.StartOp, header.OpCount);
         if (added != GraphVerdict.Added) throw new InvalidOperationException($"change {header.Hash} was judged good, and then: {added}");
-        Tail.Append(header.Bytes);
+        _tail.Append(header.Bytes);
     }
 
     private void LoadTail(ReadOnlySpan<byte> chunks)

@@ -6,6 +6,9 @@ internal abstract class DocumentJob(DocumentActor document)
 {
     public DocumentActor Document { get; } = document;
 
+    /// <summary>Peers wait for it.</summary>
+    public virtual bool IsUrgent => true;
+
     /// <summary>A bug of ours, met while working: a worker must not end the process.</summary>
     public Exception? Bug { get; private set; }
 

@@ -25,8 +25,15 @@ internal sealed class DocumentWrites(DocumentActor document, Shard shard)
 
     public bool HasUncommitted => IsStoring || HasUnstored;
 
+    /// <summary>What is surely on disk: a snapshot of it may replace what the store has of it.</summary>
+    public StoredPart Stored => _store.Stored;
+
     /// <summary>Content was read: all of it is stored.</summary>
-    public void Begin(DocumentContent content) => _unstoredFrom = content.Graph.Count;
+    public void Begin(DocumentContent content)
+    {
+        _unstoredFrom = content.Graph.Count;
+        _store.Begin(new StoredPart(content.Graph.Count, content.LastSequence));
+    }
 
     /// <summary>A peer has written, as it was allowed to by a decision under this fence.</summary>
     public void Wrote(PeerLink link, Fence authorisedUnder)
@@ -70,11 +77,10 @@ internal sealed class DocumentWrites(DocumentActor document, Shard shard)
         if (_store.HoldsSnapshot) return;
         while (HasUnstored)
         {
-            ReadOnlyMemory<byte> chunks = content.Tail.ContiguousFrom(_unstoredFrom - content.SnapshotRows, out int next);
-            _unstoredFrom = content.SnapshotRows + next;
+            ReadOnlyMemory<byte> chunks = content.ChangesFrom(_unstoredFrom, out _unstoredFrom);
             content.LastSequence++;
             AppendBatch batch = new(document.Id, chunks, content.Graph.Heads.ToArray());
-            _store.Start(new StoreOperation(_store.NextNumber(), batch, WriteFence()), effects);
+            _store.Start(new StoreOperation(_store.NextNumber(), new StoredPart(_unstoredFrom, content.LastSequence), batch, WriteFence()), effects);
         }
 
         foreach (PeerLink link in _held)
@@ -92,7 +98,8 @@ internal sealed class DocumentWrites(DocumentActor document, Shard shard)
     public void StoreSnapshot(SnapshotBody body, IEffects effects)
     {
         DocumentContent content = document.Content!;
-        StoreOperation operation = new(_store.NextNumber(), document.Id, content.Version, body, new TailRange(content.LastSequence), WriteFence());
+        StoredPart after = new(content.SnapshotRows, content.LastSequence);
+        StoreOperation operation = new(_store.NextNumber(), after, document.Id, content.Version, body, new TailRange(content.LastSequence), WriteFence());
         content.Version = new SnapshotVersion(content.Version.Value + 1);
         _unstoredFrom = content.SnapshotRows;
         _store.Start(operation, effects);
@@ -111,6 +118,9 @@ internal sealed class DocumentWrites(DocumentActor document, Shard shard)
 
         if (!_store.HoldsSnapshot && document.Content is not null && HasUnstored) shard.MarkDirty(document);
     }
+
+    /// <summary>An operation may not have been stored; it will be sent again.</summary>
+    public void Failed() => _store.Failed();
 
     /// <summary>Sends every unanswered store operation again, in order; repeating one that was stored does no harm.</summary>
     public void Retry(IEffects effects) => _store.Retry(effects);

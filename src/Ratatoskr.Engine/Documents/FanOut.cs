@@ -93,7 +93,7 @@ internal sealed class FanOut(Shard shard)
         }
 
         SyncPlan plan = _plans[_next];
-        SyncSession.Generate(content.Graph, content.Queue, link.State, SyncMode.Server, plan, content.SnapshotRows);
+        SyncSession.Generate(content.Graph, content.Queue, link.State, SyncMode.Server, plan, content.FirstRowWithBytes);
         if (plan.Kind == SyncPlanKind.Nothing)
         {
             link.Spoken();

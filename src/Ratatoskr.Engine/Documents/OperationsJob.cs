@@ -13,7 +13,7 @@ namespace Ratatoskr.Engine.Documents;
 internal sealed class OperationsJob(DocumentActor document, DocumentContent content, EngineLimits limits) : DocumentJob(document)
 {
     // What a change in the tail takes for each of its bytes, about: a keystroke of 120 bytes becomes a run or joins one.
-    private const int TailFactor = 4;
+    public const int TailFactor = 4;
 
     // Of a document chunk: its columns, inflated.
     private const int ChunkFactor = 8;
@@ -33,7 +33,7 @@ internal sealed class OperationsJob(DocumentActor document, DocumentContent cont
 
     protected override long MeasureBytes()
     {
-        long bytes = TailFactor * Content.Tail.Bytes;
+        long bytes = TailFactor * Content.TailBytes;
         if (!Content.Snapshot.IsEmpty) bytes += DocumentSize.Measure(Content.Snapshot.Span, limits.Document).OpSetBytes + (ChunkFactor * (long)Content.Snapshot.Length);
         return bytes;
     }
@@ -67,12 +67,12 @@ internal sealed class OperationsJob(DocumentActor document, DocumentContent cont
     private void ApplyTail(OpSet operations)
     {
         HashSet<ChangeHash>? unsound = null;
-        for (int i = 0; i < Content.Tail.Count; i++)
+        for (int row = Content.SnapshotRows; row < Content.Graph.Count; row++)
         {
-            ChangeHash hash = Content.Graph.HashAt(Content.SnapshotRows + i);
-            ChangeVerdict verdict = unsound is not null && limits.Validation == ValidationMode.Enforce && DependsOn(unsound, Content.SnapshotRows + i)
+            ChangeHash hash = Content.Graph.HashAt(row);
+            ChangeVerdict verdict = unsound is not null && limits.Validation == ValidationMode.Enforce && DependsOn(unsound, row)
                 ? new ChangeVerdict(ChangeFault.Reference, "it depends on a change that does not fit the document")
-                : operations.TryApply(Content.Tail[i].Span, hash, Content.Graph);
+                : operations.TryApply(Content.ChangeAt(row), hash, Content.Graph);
             if (verdict.IsOk) continue;
             if (verdict.Fault == ChangeFault.Limit)
             {

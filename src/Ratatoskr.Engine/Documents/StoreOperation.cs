@@ -13,16 +13,18 @@ internal sealed class StoreOperation
     private readonly TailRange _folded;
     private readonly Fence _fence;
 
-    public StoreOperation(ulong number, in AppendBatch append, Fence fence)
+    public StoreOperation(ulong number, StoredPart after, in AppendBatch append, Fence fence)
     {
         Number = number;
+        After = after;
         _append = append;
         _fence = fence;
     }
 
-    public StoreOperation(ulong number, DocumentId id, SnapshotVersion read, SnapshotBody snapshot, TailRange folded, Fence fence)
+    public StoreOperation(ulong number, StoredPart after, DocumentId id, SnapshotVersion read, SnapshotBody snapshot, TailRange folded, Fence fence)
     {
         Number = number;
+        After = after;
         _append = new AppendBatch(id, default, default);
         _read = read;
         _snapshot = snapshot;
@@ -32,6 +34,9 @@ internal sealed class StoreOperation
 
     /// <summary>Its place in the document's store operations, from 1.</summary>
     public ulong Number { get; }
+
+    /// <summary>What is stored when it and all before it are.</summary>
+    public StoredPart After { get; }
 
     public bool IsSnapshot => _snapshot is not null;
 
@@ -43,3 +48,8 @@ internal sealed class StoreOperation
         else effects.StoreSnapshot(Number, _append.Id, _read, _snapshot, _folded, _fence);
     }
 }
+
+/// <summary>How much of a document is on disk.</summary>
+/// <param name="Rows">The first rows of its graph.</param>
+/// <param name="Sequence">They are all in the snapshot and the store's appends up to this one, and no other change is.</param>
+internal readonly record struct StoredPart(int Rows, ulong Sequence);

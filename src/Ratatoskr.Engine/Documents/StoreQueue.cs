@@ -8,6 +8,13 @@ internal sealed class StoreQueue
 {
     private readonly Queue<StoreOperation> _operations = new(0);
     private int _snapshots;
+    private bool _disturbed;                                      // something failed: the store may have the operations in another order
+
+    /// <summary>
+    /// What is surely on disk. The store counts appends itself, and one that was repeated twice; but it takes them in the order of the calls, so as long as nothing
+    /// fails its numbers are at least ours, and a change that comes later has a greater one. After a failure that is sure again when nothing is on its way.
+    /// </summary>
+    public StoredPart Stored { get; private set; }
 
     public int Count => _operations.Count;
 
@@ -52,7 +59,19 @@ internal sealed class StoreQueue
             _operations.Dequeue();
             Committed = first.Number;
             if (first.IsSnapshot) _snapshots--;
+            if (_operations.Count == 0) _disturbed = false;
+            if (!_disturbed) Stored = first.After;
         }
+    }
+
+    /// <summary>An operation may not have been stored.</summary>
+    public void Failed() => _disturbed = true;
+
+    /// <summary>What was read is stored.</summary>
+    public void Begin(StoredPart stored)
+    {
+        Stored = stored;
+        _disturbed = false;
     }
 
     /// <summary>Starts every unanswered operation again, in order; repeating one that was stored does no harm.</summary>

@@ -1,7 +1,7 @@
 namespace Ratatoskr.Engine.Documents;
 
 /// <summary>
-/// The change chunks of a document since its snapshot, in graph order, in blocks that are written once: a range of them can be handed
+/// The latest change chunks of a document, in graph order, in blocks that are written once: a range of them can be handed
 /// to the store or a socket without a copy. A new document's first block is as large as its first change.
 /// </summary>
 /// <remarks>Written by its shard only; bytes once written never move, so readers of old ranges need no lock.</remarks>
@@ -41,20 +41,37 @@ internal sealed class Tail
     }
 
     /// <summary>
-    /// The chunks from <paramref name="first"/> on as few contiguous pieces as possible; call again with <paramref name="next"/> until it equals <see cref="Count"/>.
+    /// The chunks from <paramref name="first"/> to before <paramref name="last"/> in as few contiguous pieces as possible; call again with <paramref name="next"/> until it
+    /// equals <paramref name="last"/>.
     /// </summary>
-    public ReadOnlyMemory<byte> ContiguousFrom(int first, out int next)
+    public ReadOnlyMemory<byte> Contiguous(int first, int last, out int next)
     {
         Entry start = _entries[first];
         int end = start.Offset + start.Length;
         next = first + 1;
-        while (next < Count && _entries[next].Block == start.Block)
+        while (next < last && _entries[next].Block == start.Block)
         {
             end = _entries[next].Offset + _entries[next].Length;
             next++;
         }
 
         return _blocks[start.Block].AsMemory(start.Offset, end - start.Offset);
+    }
+
+    /// <summary>Bytes of the chunks from <paramref name="first"/> on.</summary>
+    public long BytesFrom(int first)
+    {
+        long bytes = 0;
+        for (int i = first; i < Count; i++) bytes += _entries[i].Length;
+        return bytes;
+    }
+
+    /// <summary>The chunks from <paramref name="first"/> on, as a tail of their own.</summary>
+    public Tail From(int first)
+    {
+        Tail tail = new();
+        for (int i = first; i < Count; i++) tail.Append(this[i].Span);
+        return tail;
     }
 
     private void AddBlock(int least)

@@ -88,6 +88,21 @@ public sealed record EngineLimits
     /// <summary>How long a request for an unknown document waits for a peer that said it has it, in ms.</summary>
     public int ProviderTimeoutMs { get; init; } = 10_000;
 
+    /// <summary>A tail with more changes than this is folded into the snapshot; their number is what a cold load costs.</summary>
+    public int TailChangesMax { get; init; } = 1_000;
+
+    /// <summary>A tail of more bytes than this, and than the snapshot, is folded into it.</summary>
+    public int TailBytesMin { get; init; } = 64 << 10;
+
+    /// <summary>When nobody has written for this long, in ms, tails are folded that are a sixteenth as long.</summary>
+    public int QuietBeforeCompactionMs { get; init; } = 5_000;
+
+    /// <summary>Folded changes whose bytes are kept in memory, for peers that lack only them: at most this many bytes.</summary>
+    public int RecentBytesMax { get; init; } = 32 << 10;
+
+    /// <summary>After a compaction that failed the document is left alone for this long, in ms, then twice as long, up to 64 times.</summary>
+    public int CompactionRetryMs { get; init; } = 5 * 60_000;
+
     /// <summary>Whole documents and resets sent at once to one peer for one document; further ones wait a second each.</summary>
     public int WholeDocumentBurst { get; init; } = 8;
 

@@ -35,4 +35,7 @@ internal interface IEffects
 
     /// <summary>Runs a job on a worker; answered by <see cref="ShardInputKind.Worked"/>.</summary>
     void Work(DocumentJob job);
+
+    /// <summary>Gives a folded snapshot to the store; answered by <see cref="ShardInputKind.Compacted"/>.</summary>
+    void Compact(CompactionJob job, SnapshotBody body, Fence fence);
 }

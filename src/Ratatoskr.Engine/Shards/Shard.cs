@@ -80,6 +80,9 @@ internal sealed class Shard
 
     public long ContentBytes => _charged;
 
+    /// <summary>For tests: what is in memory of a document.</summary>
+    public DocumentContent? ContentOf(DocumentId id) => Find(id)?.Content;
+
     public void Handle(ref ShardInput input, Timestamp now, IEffects effects)
     {
         switch (input.Kind)
@@ -113,6 +116,10 @@ internal sealed class Shard
             case ShardInputKind.Worked:
                 DocumentJob job = (DocumentJob)input.Result!;
                 job.Document.Worked(job, now, effects);
+                break;
+            case ShardInputKind.Compacted:
+                CompactionJob compaction = (CompactionJob)input.Result!;
+                compaction.Document.Compaction.Stored(compaction, input.Outcome, input.Error, now, effects);
                 break;
             case ShardInputKind.ControlChanged:
                 ControlChanged(((ControlDelivery)input.Result!).Change, now, effects);
@@ -159,7 +166,7 @@ internal sealed class Shard
         }
 
         _dirty.Clear();
-        long budget = Math.Max(_budget / 4, (Limits.MemoryBudgetBytes - Context.WorkMemory.Reserved) / Context.ShardCount);
+        long budget = Math.Max(_budget / 4, (Limits.MemoryBudgetBytes - Context.Workers.ReservedBytes) / Context.ShardCount);
         if (_charged > budget) Evict(now, budget * 9 / 10);
     }
 

@@ -17,4 +17,4 @@ internal sealed record ShardContext(
     EngineMetrics Metrics,
     EngineLog Log,
     ulong HashKey,
-    WorkMemory WorkMemory);
+    Workers Workers);

@@ -32,6 +32,9 @@ internal enum ShardInputKind : byte
     /// <summary>A worker has run a job: Result is DocumentJob.</summary>
     Worked,
 
+    /// <summary>A compaction was stored, or lost: Document, Result is CompactionJob, Outcome is Stored, Fenced or Unknown, or Error.</summary>
+    Compacted,
+
     /// <summary>Access, existence or revocation changed: Result is ControlChange, Number is its place.</summary>
     ControlChanged,
 

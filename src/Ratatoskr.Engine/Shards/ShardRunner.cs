@@ -22,7 +22,7 @@ internal sealed class ShardRunner : IThreadPoolWorkItem, IEffects
     private readonly Shard _shard;
     private readonly IChunkStore _store;
     private readonly EngineClock _clock;
-    private readonly WorkerQueue _workers;
+    private readonly Workers _workers;
     private readonly IWorkScheduler _scheduler;
     private readonly Action<DocumentJob> _worked;
     private readonly List<PeerSession> _touched = [];
@@ -33,12 +33,12 @@ internal sealed class ShardRunner : IThreadPoolWorkItem, IEffects
     private int _elsewhere;                                      // calls to the store and to workers that have not come back
     private TaskCompletionSource? _room;
 
-    public ShardRunner(ShardContext context, int index, IChunkStore store, EngineClock clock, WorkerQueue workers, IWorkScheduler scheduler)
+    public ShardRunner(ShardContext context, int index, IChunkStore store, EngineClock clock, IWorkScheduler scheduler)
     {
         _shard = new Shard(context, index);
         _store = store;
         _clock = clock;
-        _workers = workers;
+        _workers = context.Workers;
         _scheduler = scheduler;
         _worked = job => PostBack(new ShardInput { Kind = ShardInputKind.Worked, Result = job });
     }
@@ -122,6 +122,12 @@ internal sealed class ShardRunner : IThreadPoolWorkItem, IEffects
     {
         Interlocked.Increment(ref _elsewhere);
         _workers.Enqueue(job, _worked);
+    }
+
+    void IEffects.Compact(CompactionJob job, SnapshotBody body, Fence fence)
+    {
+        Interlocked.Increment(ref _elsewhere);
+        _ = CompactAsync(job, body, fence);
     }
 
     // In this order: at no moment does it look as if nothing were under way.
@@ -279,6 +285,23 @@ internal sealed class ShardRunner : IThreadPoolWorkItem, IEffects
         try
         {
             input.Outcome = await _store.CompactAsync(id, read, body, folded, fence, CancellationToken.None) ? AppendOutcome.Stored : AppendOutcome.Fenced;
+        }
+        catch (Exception e)
+        {
+            _shard.Metrics.StoreFailed();
+            input.Error = e;
+        }
+
+        PostBack(input);
+    }
+
+    private async Task CompactAsync(CompactionJob job, SnapshotBody body, Fence fence)
+    {
+        ShardInput input = new() { Kind = ShardInputKind.Compacted, Document = job.Document.Id, Result = job, Outcome = AppendOutcome.Unknown };
+        try
+        {
+            bool swapped = await _store.CompactAsync(job.Document.Id, job.Read, body, new TailRange(job.Stored.Sequence), fence, CancellationToken.None);
+            input.Outcome = swapped ? AppendOutcome.Stored : AppendOutcome.Fenced;
         }
         catch (Exception e)
         {

@@ -15,6 +15,12 @@ internal sealed class HookedStore(InMemoryChunkStore inner) : IChunkStore
 
     public bool HoldsStates { get; set; }
 
+    /// <summary>Compactions lose against somebody else.</summary>
+    public bool RefusesCompactions { get; set; }
+
+    /// <summary>Compactions fail, after they were done.</summary>
+    public bool FailsCompactions { get; set; }
+
     public int Loads { get; private set; }
 
     public int Compactions { get; private set; }
@@ -42,10 +48,12 @@ internal sealed class HookedStore(InMemoryChunkStore inner) : IChunkStore
         return await inner.LoadSyncStateAsync(id, storageId, stop);
     }
 
-    public ValueTask<bool> CompactAsync(DocumentId id, SnapshotVersion read, SnapshotBody body, TailRange folded, Fence fence, CancellationToken stop)
+    public async ValueTask<bool> CompactAsync(DocumentId id, SnapshotVersion read, SnapshotBody body, TailRange folded, Fence fence, CancellationToken stop)
     {
         Compactions++;
-        return inner.CompactAsync(id, read, body, folded, fence, stop);
+        if (RefusesCompactions) return false;
+        bool done = await inner.CompactAsync(id, read, body, folded, fence, stop);
+        return FailsCompactions ? throw new IOException("the disk does not answer") : done;
     }
 
     public ValueTask PeekAsync(ReadOnlyMemory<DocumentId> ids, Memory<DocumentPeek> into, CancellationToken stop) => inner.PeekAsync(ids, into, stop);

@@ -39,6 +39,8 @@ internal sealed class PeerDocument(DocumentId id, ActorId actor) : IChangeSource
 
     public long DocumentLength => _snapshot.Length + _chunks.Skip(_snapshotRows).Sum(c => (long)c.Length);
 
+    public byte[] ChangeAt(int row) => _chunks[row];
+
     public int ChangeLength(int row) => _chunks[row].Length;
 
     public void WriteChange(int row, IBufferWriter<byte> output) => output.Write(_chunks[row]);
