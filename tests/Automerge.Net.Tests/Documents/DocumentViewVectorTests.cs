@@ -1,7 +1,10 @@
 using System.Globalization;
+using System.Security.Cryptography;
+using System.Text;
 using System.Text.Json;
 using Automerge.Changes;
 using Automerge.Documents;
+using Automerge.Format;
 using Automerge.Operations;
 using Automerge.Tests.Vectors;
 using Automerge.Values;
@@ -17,6 +20,8 @@ public class DocumentViewVectorTests
 
     public static TheoryData<string> Documents => VectorFiles.Documents;
 
+    public static TheoryData<string> ManifestPaths => VectorFiles.ManifestPaths;
+
     [Theory]
     [MemberData(nameof(Documents))]
     public void ToJson_is_that_of_automerge(string file)
@@ -24,6 +29,21 @@ public class DocumentViewVectorTests
         JsonElement vector = VectorFiles.ReadGenerated(file);
         AssertJson(vector.GetProperty("json"), ViewOf.Changes(ViewOf.ChangesOf(vector)).Now);
         AssertJson(vector.GetProperty("json"), new DocumentView(OpSet.Load(vector.GetProperty("saved").GetBytesFromBase64(), DocumentLimits.Default)));
+    }
+
+    [Theory]
+    [MemberData(nameof(ManifestPaths))]
+    public void ToJson_of_a_real_document_is_that_of_automerge(string path)
+    {
+        VectorFiles.RequireThirdParty();
+        JsonElement manifest = VectorFiles.Manifest(path);
+        if (!manifest.TryGetProperty("canonJsonSha256", out JsonElement expected)) return;
+        byte[] file = VectorFiles.ReadThirdParty(path);
+        if (!ChunkReader.TryRead(file, out Chunk chunk, out _) || chunk.Type != ChunkType.Document || chunk.Length != file.Length) return;
+        string json = new DocumentView(OpSet.Load(file, DocumentLimits.Default)).ToJson(Tagged);
+        using JsonDocument parsed = JsonDocument.Parse(json);
+        byte[] hash = SHA256.HashData(Encoding.UTF8.GetBytes(JavaScriptJson.Stringify(parsed.RootElement)));
+        Assert.Equal(expected.GetString(), Convert.ToHexStringLower(hash));
     }
 
     [Theory]

@@ -1,6 +1,7 @@
 using System.Text.Json;
 using Automerge.Changes;
 using Automerge.Documents;
+using Automerge.Patches;
 using Automerge.Tests.Vectors;
 using Automerge.Values;
 
@@ -118,6 +119,31 @@ public class ReadmeExamples
         Document loaded = Document.Load([.. saved, .. since], ActorId.Parse("c3c3c3c3"));
         Assert.Equal("Shopping", loaded.View.Get(ObjectId.Root, "title")?.AsString());
         Assert.Equal("Groceries", loaded.ViewAt([.. before]).Get(ObjectId.Root, "title")?.AsString());
+        // END
+    }
+
+    [Fact]
+    public void What_changed()
+    {
+        // README
+        Document list = new(ActorId.Parse("a1a1a1a1"));
+        list.CollectPatches();
+        using (Transaction edit = list.Begin())
+        {
+            ObjectId note = edit.PutObject(ObjectId.Root, "note", ObjectKind.Text);
+            edit.SpliceText(note, 0, 0, "Buy milk");
+            edit.Commit();
+        }
+
+        list.TakePatches();                                                            // what to show so far
+        using (Transaction edit = list.Begin())
+        {
+            edit.SpliceText(edit.View.Get(ObjectId.Root, "note")!.Value.AsObject(), 4, 0, "more ");
+            edit.Commit();
+        }
+
+        SplicePatch typed = Assert.IsType<SplicePatch>(Assert.Single(list.TakePatches()));
+        Assert.Equal(("/note", 4, "more "), (typed.Path.ToString(), typed.Index, typed.Text));
         // END
     }
 
