@@ -29,7 +29,8 @@ public sealed partial class DocumentView
         SequenceObject sequence = FindSequence(obj);
         if (cursor.IsStart) return 0;
         if (cursor.IsEnd) return WidthOf(sequence, unit);
-        if (!TryFindElement(sequence, cursor.Element, out ElementPlace place)) throw new DocumentException(DocumentError.NoSuchElement, $"cursor {cursor} is not in object {obj}");
+        if (!TryFindElement(sequence, cursor.Element, out ElementPlace place))
+            throw new DocumentException(DocumentError.NoSuchElement, $"cursor {cursor} is not in object {obj}");
         int index = IndexOf(sequence, place, unit);
         if (cursor.Move == CursorMove.After || index == 0 || Shows(place)) return index;
         return TryFindShownBefore(sequence, ref place) ? IndexOf(sequence, place, unit) : 0;

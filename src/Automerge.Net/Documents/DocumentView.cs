@@ -77,7 +77,8 @@ public sealed partial class DocumentView
 
         List<Conflict> all = [];
         if (register is null) return all;
-        for (int i = _showing.Winner(register); i >= 0; i = _showing.NextBelow(register, i)) all.Add(new Conflict(_showing.ValueOf(register, i), Ops.OpIdOf(register[i].Id)));
+        for (int i = _showing.Winner(register); i >= 0; i = _showing.NextBelow(register, i))
+            all.Add(new Conflict(_showing.ValueOf(register, i), Ops.OpIdOf(register[i].Id)));
         all.Reverse();
         return all;
     }
@@ -118,7 +119,9 @@ public sealed partial class DocumentView
         ? sequence
         : throw DocumentException.WrongKind(obj, KindOf(obj), "list or text");
 
-    internal SequenceObject FindText(ObjectId obj) => Find(obj) is SequenceObject { IsText: true } text ? text : throw DocumentException.WrongKind(obj, KindOf(obj), "text");
+    internal SequenceObject FindText(ObjectId obj) => Find(obj) is SequenceObject { IsText: true } text
+        ? text
+        : throw DocumentException.WrongKind(obj, KindOf(obj), "text");
 
     internal MapObject FindMap(ObjectId obj) => Find(obj) as MapObject ?? throw DocumentException.WrongKind(obj, KindOf(obj), "map");
 

@@ -37,7 +37,8 @@ internal sealed class JsonDocumentWriter(Showing showing, Utf8JsonWriter writer,
             return;
         }
 
-        if (_depth == style.DepthMax) throw new DocumentException(DocumentError.TooDeep, $"object {showing.Ops.ObjectIdOf(opened.Id)} is nested more than {style.DepthMax} deep");
+        if (_depth == style.DepthMax)
+            throw new DocumentException(DocumentError.TooDeep, $"object {showing.Ops.ObjectIdOf(opened.Id)} is nested more than {style.DepthMax} deep");
         if (_depth == _frames.Length) Array.Resize(ref _frames, 2 * _depth);
         ref Frame frame = ref _frames[_depth++];
         frame.Object = opened;

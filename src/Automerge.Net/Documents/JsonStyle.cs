@@ -9,8 +9,8 @@ public enum JsonTypes : byte
     Plain,
 
     /// <summary>
-    /// By objects of one key: <c>{"$int":"7"}</c> for unsigned numbers and for signed ones that JavaScript would round, <c>{"$counter":1}</c>, <c>{"$timestamp":0}</c> (milliseconds since 1970), <c>{"$bytes":"00ff"}</c>,
-    /// <c>{"$str":"…"}</c> for a string that is no text, <c>{"$number":"NaN"}</c>, <c>{"$unknown":{"type":10,"bytes":"00"}}</c>.
+    /// By objects of one key: <c>{"$int":"7"}</c> for unsigned numbers and for signed ones that JavaScript would round, <c>{"$counter":1}</c>,
+    /// <c>{"$timestamp":0}</c> (milliseconds since 1970), <c>{"$bytes":"00ff"}</c>, <c>{"$str":"…"}</c> for a string that is no text, <c>{"$number":"NaN"}</c>, <c>{"$unknown":{"type":10,"bytes":"00"}}</c>.
     /// Small signed and whole floating-point numbers are not told apart.
     /// </summary>
     Tagged,

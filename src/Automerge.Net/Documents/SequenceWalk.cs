@@ -33,7 +33,8 @@ internal struct SequenceWalk
     /// <param name="showing">Now, or heads.</param>
     /// <param name="sequence">The list or text.</param>
     /// <param name="stops">Where to stop.</param>
-    public SequenceWalk(Showing showing, SequenceObject sequence, WalkStops stops = WalkStops.Shown) => (_showing, _sequence, _stops, _leaf) = (showing, sequence, stops, sequence.First);
+    public SequenceWalk(Showing showing, SequenceObject sequence, WalkStops stops = WalkStops.Shown) =>
+        (_showing, _sequence, _stops, _leaf) = (showing, sequence, stops, sequence.First);
 
     public readonly ref ElementRun Run => ref _leaf!.Runs[_run];
 
@@ -84,8 +85,6 @@ internal struct SequenceWalk
     /// <summary>Whether the walk is at an element's run.</summary>
     public readonly bool IsAt(in ElementPlace place) => _leaf == place.Leaf && _run == place.Run;
 
-    public readonly LocalId IdOf(int element) => Run.Id.Plus(element);
-
     /// <summary>What shows is wide: elements of a list, scalars or UTF-16 units of a text.</summary>
     public readonly int Width(bool utf16)
     {
@@ -100,14 +99,6 @@ internal struct SequenceWalk
 
         if (!utf16 || Run.Surrogates == 0) return Count;
         return Count + (Count == Run.Count ? Run.Surrogates : ElementRun.CountSurrogates(Bytes));
-    }
-
-    /// <summary>The value of an element that shows.</summary>
-    public readonly Value ValueOf(int element)
-    {
-        if (Register is { } register) return _showing.ValueOf(register, Winner);
-        ReadOnlySpan<byte> bytes = _leaf!.Bytes.AsSpan(_offset, Run.Bytes);
-        return ScalarAt(Run, element, bytes);
     }
 
     /// <summary>The value of an element of a run of scalars.</summary>

@@ -97,7 +97,8 @@ internal sealed class MarkPatches
         List<Mark> joined = [];
         foreach ((_, Mark mark) in ascending)
         {
-            if (joined.Count > 0 && joined[^1] is { } last && last.Name == mark.Name && last.End == mark.Start && last.Value == mark.Value) joined[^1] = last with { End = mark.End };
+            Mark last = joined.Count > 0 ? joined[^1] : default;
+            if (last.Name == mark.Name && last.End == mark.Start && last.Value == mark.Value) joined[^1] = last with { End = mark.End };
             else joined.Add(mark);
         }
 
@@ -153,7 +154,8 @@ internal sealed class MarkPatches
 
     private void Collect(in ElementRun run)
     {
-        if (run.Register is { } register && register[0].Action == OpAction.Mark) _elements.Add(new MarkElement(register, _sum.Elements, _utf16 ? _sum.Utf16 : _sum.Width));
+        if (run.Register is not { } register || register[0].Action != OpAction.Mark) return;
+        _elements.Add(new MarkElement(register, _sum.Elements, _utf16 ? _sum.Utf16 : _sum.Width));
     }
 
     // A mark's beginning or end.

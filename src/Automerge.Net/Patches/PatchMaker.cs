@@ -46,7 +46,11 @@ internal sealed class PatchMaker
             if (PathOf(touched) is { } path) shown.Add((touched, path));
         }
 
-        shown.Sort((left, right) => left.Path.Count != right.Path.Count ? left.Path.Count.CompareTo(right.Path.Count) : _ops.Actors.Compare(left.Object.Id, right.Object.Id));
+        shown.Sort((left, right) =>
+        {
+            int depth = left.Path.Count.CompareTo(right.Path.Count);
+            return depth != 0 ? depth : _ops.Actors.Compare(left.Object.Id, right.Object.Id);
+        });
         foreach ((OpObject touched, DocumentPath path) in shown)
         {
             List<PatchLog.Touch> touches = log.Touched[touched];
@@ -157,7 +161,8 @@ internal sealed class PatchMaker
         }
 
         SequenceObject sequence = (SequenceObject)obj.Parent!;
-        if (!sequence.TryFind(obj.ParentElement, out ElementPlace place) || place.InRun.Register is not { } element || !ShowsInBoth(element, obj.Id)) return false;
+        if (!sequence.TryFind(obj.ParentElement, out ElementPlace place)) return false;
+        if (place.InRun.Register is not { } element || !ShowsInBoth(element, obj.Id)) return false;
         SequenceSum sum = sequence.SumBefore(place);
         prop = sequence.IsText && _unit == TextUnit.Utf16 ? sum.Utf16 : sum.Width;
         return true;

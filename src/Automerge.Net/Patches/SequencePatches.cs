@@ -26,6 +26,7 @@ internal sealed class SequencePatches
     private readonly List<Value> _values = [];
     private readonly List<(int Index, bool Conflict)> _conflicts = [];
     private MarkSet _textMarks = MarkSet.Empty;
+    private int _textWidth;
     private int _index;            // of the pending insert or delete
     private int _deleted;
 
@@ -208,7 +209,7 @@ internal sealed class SequencePatches
     private void InsertText(ReadOnlySpan<byte> utf8, int width, int index, int position)
     {
         MarkSet marks = _marks?.Over(position) ?? MarkSet.Empty;
-        bool follows = _text.WrittenCount > 0 && marks == _textMarks && index == _index + PendingTextWidth;
+        bool follows = _text.WrittenCount > 0 && marks == _textMarks && index == _index + _textWidth;
         if (!follows)
         {
             Flush();
@@ -216,11 +217,9 @@ internal sealed class SequencePatches
         }
 
         _text.Write(utf8);
-        PendingTextWidth += width;
+        _textWidth += width;
         _marks?.NoteInsert(index, width);
     }
-
-    private int PendingTextWidth { get; set; }
 
     private void BeginValues(int index)
     {
@@ -235,7 +234,7 @@ internal sealed class SequencePatches
         if (_deleted > 0) _maker.Add(new DeletePatch(_object, _path, _index, _deleted));
         if (_values.Count > 0) _maker.Add(new InsertPatch(_object, _path, _index, _values.ToArray()));
         if (_text.WrittenCount > 0) _maker.Add(new SplicePatch(_object, _path, _index, Encoding.UTF8.GetString(_text.WrittenSpan), _textMarks));
-        _deleted = PendingTextWidth = 0;
+        _deleted = _textWidth = 0;
         _values.Clear();
         _text.ResetWrittenCount();
     }
