@@ -48,6 +48,7 @@ internal sealed class EngineHost(ServerOptions options) : IEngineHost, ISyncEndp
                 MemoryBudgetBytes = (long)options.MemoryBudgetMb << 20,
                 Document = DocumentLimits.Default with { MaxRows = options.MaxDocumentRows },
                 Change = ChangeLimits.Default with { MaxOps = Math.Min(options.MaxDocumentRows, ChangeLimits.Default.MaxOps) },
+                TailChangesMax = options.CompactAfterChanges,
                 Validation = options.Validation,
             },
         });

@@ -18,6 +18,8 @@ internal static class CommandLine
           SHARDS            loops that work on documents (one per core)
           MEMORY_BUDGET_MB  memory for documents and buffers (512)
           MAX_DOCUMENT_ROWS operations of one document; beyond them it can be read only (16777216)
+          COMPACT_AFTER_CHANGES
+                            changes kept one by one before they are folded together (1000)
           VALIDATION        enforce or observe: refuse changes that break a document, or only log them (enforce)
           TLS_CERT, TLS_KEY PEM files of a certificate and its key; both or neither
           LOG_FORMAT        text or json, on standard error (text)

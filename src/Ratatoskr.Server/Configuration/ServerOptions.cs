@@ -24,6 +24,8 @@ internal sealed record ServerOptions
     private const int ShardCountMax = 256;
     private const int DocumentRowsMin = 1_000;
     private const int DocumentRowsMax = 1 << 28;
+    private const int CompactAfterChangesMin = 10;
+    private const int CompactAfterChangesMax = 1_000_000;
 
     /// <summary>0: any free one.</summary>
     public int Port { get; init; } = 4151;
@@ -43,6 +45,9 @@ internal sealed record ServerOptions
 
     /// <summary>Operations of one document, deleted ones and the mentions of what replaced them included; beyond them it cannot be written.</summary>
     public int MaxDocumentRows { get; init; } = 16 << 20;
+
+    /// <summary>Changes kept one by one before they are folded into the document's snapshot; many bytes are folded sooner, and quiet documents too.</summary>
+    public int CompactAfterChanges { get; init; } = 1_000;
 
     public ValidationMode Validation { get; init; }
 
@@ -65,6 +70,7 @@ internal sealed record ServerOptions
             ShardCount = Number("SHARDS", 1, ShardCountMax, defaults.ShardCount),
             MemoryBudgetMb = Number("MEMORY_BUDGET_MB", MemoryBudgetMbMin, MemoryBudgetMbMax, defaults.MemoryBudgetMb),
             MaxDocumentRows = Number("MAX_DOCUMENT_ROWS", DocumentRowsMin, DocumentRowsMax, defaults.MaxDocumentRows),
+            CompactAfterChanges = Number("COMPACT_AFTER_CHANGES", CompactAfterChangesMin, CompactAfterChangesMax, defaults.CompactAfterChanges),
             Validation = ValidationOf(Text("VALIDATION")),
             Tls = TlsFiles.Read(Text("TLS_CERT"), Text("TLS_KEY")),
             LogFormat = Log(Text("LOG_FORMAT")),

@@ -5,7 +5,7 @@ using Ratatoskr.Interop.Tests.Servers;
 
 namespace Ratatoskr.Interop.Tests.Durability;
 
-/// <summary>Promise 1: what the server has acknowledged to its author is there after SIGKILL at any moment.</summary>
+/// <summary>Promise 1: what the server has acknowledged to its author is there after SIGKILL at any moment, also while it folds what it has.</summary>
 public class KillTests(Stage stage)
 {
     private const int Rounds = 20;
@@ -13,14 +13,17 @@ public class KillTests(Stage stage)
     private const int ChangesPerWriter = 6000; // more than a writer gets through in all rounds
     private const int RunMsMax = 700; // a round's longest run before the kill
 
-    [Fact]
-    public async Task Every_acknowledged_change_is_there_after_SIGKILL()
+    [Theory]
+    [InlineData(1000)]
+    [InlineData(10)]
+    public async Task Every_acknowledged_change_is_there_after_SIGKILL(int compactAfterChanges)
     {
         int seed = int.TryParse(Environment.GetEnvironmentVariable("INTEROP_SEED"), out int given) ? given : Random.Shared.Next();
         TestContext.Current.TestOutputHelper!.WriteLine($"INTEROP_SEED={seed}");
         Random random = new(seed);
         ClientProcess clients = await stage.ClientsAsync(Versions.Current);
-        await using TestServer server = await TestServer.StartAsync();
+        Dictionary<string, string> settings = new() { ["COMPACT_AFTER_CHANGES"] = compactAfterChanges.ToString(System.Globalization.CultureInfo.InvariantCulture) };
+        await using TestServer server = await TestServer.StartAsync(settings);
         Writer[] writers = await MakeWritersAsync(clients, random);
 
         for (int round = 0; round < Rounds; round++)
@@ -33,6 +36,7 @@ public class KillTests(Stage stage)
             await AssertAllThereAsync(server, writers, $"seed {seed}, round {round}");
         }
 
+        if (compactAfterChanges < 100) await AssertFoldedAsync(server, writers);
         Assert.All(writers, writer => Assert.True(writer.Acknowledged > 10, $"A writer got only {writer.Acknowledged} changes acknowledged: nothing was tested."));
         TestContext.Current.TestOutputHelper.WriteLine($"{writers.Sum(writer => writer.Acknowledged + 1)} changes acknowledged and found again");
     }
@@ -61,6 +65,18 @@ public class KillTests(Stage stage)
             Assert.True(
                 await fresh.HasAsync(writer.DocumentId, writer.LastAcknowledged),
                 $"{when}: document {writer.DocumentId} lost change {writer.Acknowledged} ({writer.LastAcknowledged}), which was acknowledged.\n{server.Output}");
+        }
+    }
+
+    /// <summary>Otherwise nothing was folded while the server was killed.</summary>
+    private static async Task AssertFoldedAsync(TestServer server, Writer[] writers)
+    {
+        await using RawPeer fresh = await RawPeer.JoinAsync(server.Url);
+        foreach (string id in writers.Select(writer => writer.DocumentId).Distinct())
+        {
+            await fresh.RequestAsync(id);
+            byte[] whole = Assert.Single((await fresh.NextSyncAsync(id, sync => sync.Changes.Count > 0)).Changes);
+            Assert.True(SyncMessage.IsDocumentChunk(whole), $"document {id} was never folded");
         }
     }
 

@@ -31,6 +31,9 @@ internal sealed record SyncMessage
     /// <summary>The ten bytes with which a client that has nothing asks for a document.</summary>
     public static byte[] EmptyRequest => new SyncMessage { IsV2 = false, LastSync = [] }.Encode();
 
+    /// <summary>Whether these bytes, an entry of <see cref="Changes"/>, begin with a whole document: magic, checksum, type 0.</summary>
+    public static bool IsDocumentChunk(ReadOnlySpan<byte> entry) => entry.Length > 8 && entry[8] == 0;
+
     public byte[] Encode()
     {
         ArrayBufferWriter<byte> output = new();

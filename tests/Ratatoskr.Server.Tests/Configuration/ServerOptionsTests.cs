@@ -23,6 +23,7 @@ public sealed class ServerOptionsTests : IDisposable
         Assert.Equal(Environment.ProcessorCount, options.ShardCount);
         Assert.Equal(512, options.MemoryBudgetMb);
         Assert.Equal(16 << 20, options.MaxDocumentRows);
+        Assert.Equal(1_000, options.CompactAfterChanges);
         Assert.Equal(ValidationMode.Enforce, options.Validation);
         Assert.Null(options.Tls);
         Assert.Equal(LogFormat.Text, options.LogFormat);
@@ -30,7 +31,7 @@ public sealed class ServerOptionsTests : IDisposable
 
     [Fact]
     public void Empty_counts_as_not_set() =>
-        Assert.Equal(Read(), Read(("PORT", ""), ("HOST", " "), ("DATA_DIR", ""), ("ACCESS_MODE", ""), ("SHARDS", ""), ("MEMORY_BUDGET_MB", ""), ("MAX_DOCUMENT_ROWS", ""), ("VALIDATION", ""), ("TLS_CERT", ""), ("TLS_KEY", ""), ("LOG_FORMAT", "")));
+        Assert.Equal(Read(), Read(("PORT", ""), ("HOST", " "), ("DATA_DIR", ""), ("ACCESS_MODE", ""), ("SHARDS", ""), ("MEMORY_BUDGET_MB", ""), ("MAX_DOCUMENT_ROWS", ""), ("COMPACT_AFTER_CHANGES", ""), ("VALIDATION", ""), ("TLS_CERT", ""), ("TLS_KEY", ""), ("LOG_FORMAT", "")));
 
     [Theory]
     [InlineData("0", 0)]
@@ -53,8 +54,9 @@ public sealed class ServerOptionsTests : IDisposable
     [Fact]
     public void Other_values_are_taken()
     {
-        ServerOptions options = Read(("ACCESS_MODE", "open"), ("SHARDS", "3"), ("MEMORY_BUDGET_MB", "64"), ("MAX_DOCUMENT_ROWS", "1000"), ("VALIDATION", "observe"), ("LOG_FORMAT", "json"));
+        ServerOptions options = Read(("ACCESS_MODE", "open"), ("SHARDS", "3"), ("MEMORY_BUDGET_MB", "64"), ("MAX_DOCUMENT_ROWS", "1000"), ("COMPACT_AFTER_CHANGES", "10"), ("VALIDATION", "observe"), ("LOG_FORMAT", "json"));
         Assert.Equal(1000, options.MaxDocumentRows);
+        Assert.Equal(10, options.CompactAfterChanges);
         Assert.Equal(ValidationMode.Observe, options.Validation);
         Assert.Equal((AccessMode.Open, 3, 64, LogFormat.Json), (options.AccessMode, options.ShardCount, options.MemoryBudgetMb, options.LogFormat));
     }
@@ -77,6 +79,7 @@ public sealed class ServerOptionsTests : IDisposable
     [InlineData("SHARDS", "1.5")]
     [InlineData("MEMORY_BUDGET_MB", "63")]
     [InlineData("MAX_DOCUMENT_ROWS", "999")]
+    [InlineData("COMPACT_AFTER_CHANGES", "9")]
     [InlineData("VALIDATION", "off")]
     [InlineData("MEMORY_BUDGET_MB", "1 GB")]
     [InlineData("LOG_FORMAT", "xml")]
