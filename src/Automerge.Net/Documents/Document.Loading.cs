@@ -165,7 +165,11 @@ public sealed partial class Document
     {
         if (!DocumentHeader.TryRead(chunk, out DocumentHeader header, out string what)) return what;
         if (header.Heads.Length > 0 && Graph.ContainsAll(header.Heads)) return null;
-        return DocumentReader.TryRead(chunk.Bytes, _options.DocumentLimits, new NewChanges(Graph, changes), out what) ? null : what;
+        DocumentLimits limits = _options.DocumentLimits with { MaxRebuiltBytes = Math.Min(_options.DocumentLimits.MaxRebuiltBytes, _options.SplitBytesMax) };
+        int before = changes.Count;
+        if (DocumentReader.TryRead(chunk.Bytes, limits, new NewChanges(Graph, changes), out what)) return null;
+        changes.RemoveRange(before, changes.Count - before);
+        return what;
     }
 
     // Puts changes into the queue, then takes in all that can be. That order is the order of the rows of a later save.

@@ -17,6 +17,9 @@ namespace Automerge.Documents;
 [SuppressMessage("Reliability", "CA1001:Types that own disposable fields should be disposable", Justification = "Only pooled arrays: a document let go of leaves them to the collector.")]
 public sealed partial class Document
 {
+    // Operations whose encoder's memory is kept for the next change. 64 Ki take about 1 MB.
+    private const int ScratchOperations = 64 * 1024;
+
     private readonly DocumentOptions _options;
     private readonly PendingOps _pending = new();
     private readonly ChangeEncoder _encoder = new();
@@ -155,6 +158,7 @@ public sealed partial class Document
         _bytes.Add(chunk);
         Ops.Patches?.Note(_pending);
         Queue.Release(hash);
+        if (_pending.Count > ScratchOperations) _encoder.Dispose();
         _pending.Clear();
         _open = null;
         return hash;
@@ -170,7 +174,7 @@ public sealed partial class Document
     private Transaction Begin(ActorId author, ChangeHash[] deps, CausalPast past, CommitOptions options)
     {
         if (Graph.MaxOp == uint.MaxValue) throw new DocumentException(DocumentError.WrongState, "the document's operation counter is used up");
-        _pending.Begin(Ops.Actors.Intern(author.Bytes), Graph.MaxOp + 1, past);
+        _pending.Begin(Ops.Actors.Intern(author.Bytes), Graph.MaxOp + 1, past, Ops.Names.Count);
         int actor = Graph.FindActor(author.Bytes);
         int tip = actor < 0 ? -1 : Graph.TipOf(actor);
         uint seq = tip < 0 ? 1 : Graph.SeqOf(tip) + 1;

@@ -34,6 +34,12 @@ public sealed record DocumentOptions
     public long QueuedBytesMax { get; init; } = 64L << 20;
 
     /// <summary>
+    /// Bytes of changes that a document chunk may be split into when it arrives at a document that is not empty: a small chunk can claim very many. 512 MiB; a long
+    /// essay has 48 MB.
+    /// </summary>
+    public long SplitBytesMax { get; init; } = 512L << 20;
+
+    /// <summary>
     /// Bytes of encoded changes that are kept after a save; older ones are made again when asked for, which costs a pass through the document. 4 MiB.
     /// </summary>
     public long KeptChangeBytes { get; init; } = 4L << 20;

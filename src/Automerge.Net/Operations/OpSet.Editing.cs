@@ -148,6 +148,7 @@ public sealed partial class OpSet
             }
         }
 
+        Names.Truncate(pending.NamesBefore);
         pending.Clear();
     }
 
@@ -265,7 +266,7 @@ public sealed partial class OpSet
     private void CollectVisible(Register register, CausalPast past)
     {
         int missing = past.IsEverything ? register.VisibleCount : int.MaxValue;
-        for (int i = register.Count - 1; i >= 0 && missing > 0; i--)
+        for (int i = past.IsEverything ? register.Winner : register.Count - 1; i >= 0 && missing > 0; i--)
         {
             if (!register.IsVisible(i, past, Actors)) continue;
             _predecessors.Add(register[i].Id);

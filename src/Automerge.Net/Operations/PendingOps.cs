@@ -12,8 +12,9 @@ namespace Automerge.Operations;
 /// <remarks>Made to be reused. One owner, one thread.</remarks>
 internal sealed class PendingOps : IDisposable
 {
-    /// <summary>Entries that are kept between changes; a large one gives its memory back. 1024 × 64 bytes.</summary>
+    /// <summary>What is kept between changes; a large one gives its memory back. 1024 entries of 64 bytes, and as much of values.</summary>
     private const int RunsKept = 1024;
+    private const int ValueBytesKept = 64 * 1024;
 
     private PendingRun[] _runs = new PendingRun[4];
     private readonly PooledBuffer _values = new();
@@ -31,6 +32,9 @@ internal sealed class PendingOps : IDisposable
 
     /// <summary>What the author knows beside these operations.</summary>
     public CausalPast Past { get; private set; } = CausalPast.Everything;
+
+    /// <summary>Names that the op set knew before; the others go if the change is taken back.</summary>
+    public int NamesBefore { get; private set; }
 
     /// <summary>Operations so far.</summary>
     public int Count { get; private set; }
@@ -53,10 +57,10 @@ internal sealed class PendingOps : IDisposable
     public int Room => (int)Math.Min(uint.MaxValue - (StartOp + (ulong)Count - 1), (ulong)(ChangeLimits.Default.MaxOps - Count));
 
     /// <summary>Starts a change.</summary>
-    public void Begin(int author, uint startOp, CausalPast past)
+    public void Begin(int author, uint startOp, CausalPast past, int namesBefore)
     {
         Debug.Assert(Count == 0, "another change is being made");
-        (Author, StartOp, Past) = (author, startOp, past);
+        (Author, StartOp, Past, NamesBefore) = (author, startOp, past, namesBefore);
     }
 
     /// <summary>Forgets the operations.</summary>
@@ -65,12 +69,13 @@ internal sealed class PendingOps : IDisposable
         if (_runs.Length > RunsKept)
         {
             _runs = new PendingRun[4];
-            _values.Dispose();
-            _predecessors.Capacity = 0;
         }
 
+        Array.Clear(_runs, 0, Math.Min(RunCount, _runs.Length));
+        if (_values.Length > ValueBytesKept) _values.Dispose();
         _values.Clear();
         _predecessors.Clear();
+        if (_predecessors.Capacity > RunsKept) _predecessors.Capacity = 0;
         (RunCount, Count, PredecessorCount, HasMarkNames) = (0, 0, 0, false);
         Past = CausalPast.Everything;
     }

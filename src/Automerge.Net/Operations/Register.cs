@@ -87,12 +87,23 @@ internal sealed class Register
     private ChunkedList<RegisterOp> _ops;
     private int _visible;
 
+    // Place of the winner, if known: a counter may have thousands of increments behind it.
+    private int _winner = -1;
+
     public int Count => _ops.Count;
 
     public RegisterOps Ops => new(this);
 
     /// <summary>Place of the visible operation with the greatest id, whose value shows; -1: none does.</summary>
-    public int Winner => _visible == 0 ? -1 : _ops.FindLastIndex(static (in RegisterOp op) => op.IsVisible);
+    public int Winner
+    {
+        get
+        {
+            if (_visible == 0) return -1;
+            if (_winner < 0) _winner = _ops.FindLastIndex(static (in RegisterOp op) => op.IsVisible);
+            return _winner;
+        }
+    }
 
     /// <summary>Visible operations; more than one are conflicts.</summary>
     public int VisibleCount => _visible;
@@ -107,8 +118,12 @@ internal sealed class Register
 
     public void Add(in RegisterOp op, ActorTable actors)
     {
-        _ops.Insert(Count == 0 || actors.IsLess(_ops[Count - 1].Id, op.Id) ? Count : PlaceOf(op.Id, actors), op);
-        if (op.IsVisible) _visible++;
+        int at = Count == 0 || actors.IsLess(_ops[Count - 1].Id, op.Id) ? Count : PlaceOf(op.Id, actors);
+        if (at <= _winner) _winner++;
+        _ops.Insert(at, op);
+        if (!op.IsVisible) return;
+        _visible++;
+        if (at > _winner && (_winner >= 0 || at == Count - 1)) _winner = at;
     }
 
     public void AddSuccessor(int at, LocalId id, long? increment, ActorTable actors)
@@ -131,7 +146,9 @@ internal sealed class Register
             op.Successors.Add(id, increment, actors);
         }
 
-        if (visible && !op.IsVisible) _visible--;
+        if (!visible || op.IsVisible) return;
+        _visible--;
+        if (at == _winner) _winner = -1;
     }
 
     /// <summary>Takes an operation back: its row, if it has one, and its mentions as successor.</summary>
@@ -139,6 +156,7 @@ internal sealed class Register
     public int Remove(LocalId id, ActorTable actors)
     {
         int removed = 0;
+        _winner = -1;
         long? increment = null;
         int at = Find(id, actors);
         if (at >= 0)

@@ -216,6 +216,42 @@ public class DocumentTests
     }
 
     [Fact]
+    public void Thousands_of_increments_stay_cheap_and_add_up()
+    {
+        Document document = new(Alice);
+        using Transaction t = document.Begin();
+        t.Put(ObjectId.Root, "c", Value.Counter(0));
+        for (int i = 0; i < 20_000; i++) t.Increment(ObjectId.Root, "c", 1);
+        Assert.Equal(Value.Counter(20_000), t.View.Get(ObjectId.Root, "c"));
+        t.Commit();
+        Assert.Equal(Value.Counter(20_000), Document.Load(document.Save(), Bob).View.Get(ObjectId.Root, "c"));
+    }
+
+    // A lesser id arrives behind the winner's back, others replace it, and edits are taken back: the winner is looked for again.
+    [Fact]
+    public void Winner_is_the_greatest_whatever_came_when()
+    {
+        Document a = RandomEditor.Begun(), b = a.Fork(Bob), c = a.Fork(RandomEditor.ActorOf(3));
+        Put(a, 1);
+        Put(b, 2);
+        Put(c, 3);
+        c.Merge(a);
+        c.Merge(b);
+        Assert.Equal(3, c.View.Get(ObjectId.Root, "k")!.Value.AsInt64());
+        using (Transaction t = c.Begin())
+        {
+            t.Put(ObjectId.Root, "k", 4);
+            t.Rollback();
+        }
+
+        Assert.Equal(3, c.View.Get(ObjectId.Root, "k")!.Value.AsInt64());
+        Assert.Equal(3, c.View.GetAll(ObjectId.Root, "k").Count);
+        Put(b, 9);
+        c.Merge(b);
+        Assert.Equal(9, c.View.Get(ObjectId.Root, "k")!.Value.AsInt64());
+    }
+
+    [Fact]
     public void History_tells_who_when_and_why()
     {
         Document document = new(Alice);

@@ -44,14 +44,16 @@ internal static class OpSetElements
     private static long CountRows(Register register)
     {
         long rows = 0;
-        int visible = 0;
+        int visible = 0, winner = -1, place = 0;
         foreach (ref RegisterOp op in register.Ops)
         {
             rows += 1 + op.SuccessorCount;
             visible += op.IsVisible ? 1 : 0;
+            if (op.IsVisible) winner = place;
+            place++;
         }
 
-        Assert.Equal(visible, register.VisibleCount);
+        Assert.Equal((visible, winner), (register.VisibleCount, register.Winner));
         for (int i = 1; i < register.Count; i++) Assert.NotEqual(register[i - 1].Id, register[i].Id);
         return rows;
     }
