@@ -39,7 +39,46 @@ internal sealed class ChangeEncoder : IDisposable
         where TOps : struct, IChangeOps
     {
         EncodeColumns(ops);
+        return Finish(fields, out hash);
+    }
 
+    /// <summary>As <see cref="Encode"/>, for many operations: run by run, without a place for each.</summary>
+    public ReadOnlySpan<byte> EncodeRuns<TOps>(scoped in ChangeFields fields, scoped in TOps ops, out ChangeHash hash)
+        where TOps : struct, IRunChangeOps
+    {
+        _columns.Clear();
+        _columnCount = 0;
+        using ChangeOpsWriter columns = new();
+        ops.WriteRuns(columns);
+        Add(ColumnSpec.ObjectActor, columns.ObjectActor.Finish());
+        Add(ColumnSpec.ObjectCounter, columns.ObjectCounter.Finish());
+        Add(ColumnSpec.KeyActor, columns.KeyActor.Finish());
+        Add(ColumnSpec.KeyCounter, columns.KeyCounter.Finish());
+        Add(ColumnSpec.KeyString, columns.KeyString.Finish());
+        Add(ColumnSpec.Insert, columns.Insert.Finish());
+        Add(ColumnSpec.Action, columns.Action.Finish());
+        Add(ColumnSpec.ValueMetadata, columns.Metadata.Finish());
+        Add(ColumnSpec.ValueBytes, columns.Values.Written);
+        Add(ColumnSpec.PredecessorCount, columns.PredecessorCount.Finish());
+        Add(ColumnSpec.PredecessorActor, columns.PredecessorActor.Finish());
+        Add(ColumnSpec.PredecessorCounter, columns.PredecessorCounter.Finish());
+        if (columns.Expand.AnyTrue) Add(ColumnSpec.Expand, columns.Expand.Finish());
+        Add(ColumnSpec.MarkName, columns.MarkName.Finish());
+        return Finish(fields, out hash);
+    }
+
+    public void Dispose()
+    {
+        _columns.Dispose();
+        _chunk.Dispose();
+        if (_numbers.Length > 0) ArrayPool<long>.Shared.Return(_numbers);
+        if (_flags.Length > 0) ArrayPool<bool>.Shared.Return(_flags);
+        _numbers = [];
+        _flags = [];
+    }
+
+    private ReadOnlySpan<byte> Finish(scoped in ChangeFields fields, out ChangeHash hash)
+    {
         // The body goes behind the room for the longest chunk header; the header then ends where the body begins.
         _chunk.Clear();
         _chunk.GetSpan(ChunkReader.HeaderLengthMax);
@@ -52,16 +91,6 @@ internal sealed class ChangeEncoder : IDisposable
         ChunkWriter.WriteHeader(chunk, ChunkType.Change, bodyLength);
         hash = ChunkWriter.Seal(chunk);
         return chunk;
-    }
-
-    public void Dispose()
-    {
-        _columns.Dispose();
-        _chunk.Dispose();
-        if (_numbers.Length > 0) ArrayPool<long>.Shared.Return(_numbers);
-        if (_flags.Length > 0) ArrayPool<bool>.Shared.Return(_flags);
-        _numbers = [];
-        _flags = [];
     }
 
     private void WriteBody(scoped in ChangeFields fields)
@@ -154,6 +183,13 @@ internal sealed class ChangeEncoder : IDisposable
     {
         int start = _columns.Length;
         ColumnWriter.WriteStrings(_columns, new Strings<TOps>(ops, column));
+        Close(spec, start);
+    }
+
+    private void Add(uint spec, ReadOnlySpan<byte> column)
+    {
+        int start = _columns.Length;
+        _columns.WriteBytes(column);
         Close(spec, start);
     }
 

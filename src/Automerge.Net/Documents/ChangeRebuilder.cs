@@ -8,6 +8,9 @@ namespace Automerge.Documents;
 /// <remarks>One owner, one thread; pooled memory, given back by <see cref="Dispose"/>.</remarks>
 internal sealed class ChangeRebuilder : IDisposable
 {
+    // Up to so many operations it is faster to lay out their rows than to append to columns.
+    private const int LaidOutMax = 64;
+
     private readonly ActorId[] _actors;
     private readonly ChangeTable _changes;
     private readonly DocumentColumns _columns;
@@ -154,7 +157,7 @@ internal sealed class ChangeRebuilder : IDisposable
         fields.OtherActorCount = WriteOtherActors();
         fields.OtherActors = _otherActors.Written;
         Spend(fields.Message.Length);
-        ReadOnlySpan<byte> chunk = _encoder.Encode(fields, ops, out _hashes[row]);
+        ReadOnlySpan<byte> chunk = ops.Count > LaidOutMax ? _encoder.EncodeRuns(fields, ops, out _hashes[row]) : _encoder.Encode(fields, ops, out _hashes[row]);
         Spend(chunk.Length);
         ForgetActors();
 

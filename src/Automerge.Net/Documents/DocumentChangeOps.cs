@@ -4,7 +4,7 @@ using Automerge.Columns;
 namespace Automerge.Documents;
 
 /// <summary>The operations of one change of a document, for the encoder.</summary>
-internal readonly struct DocumentChangeOps(OpTable table, int firstOp, int count, int predecessorCount, bool hasMarkNames, int[] localActors) : IChangeOps
+internal readonly struct DocumentChangeOps(OpTable table, int firstOp, int count, int predecessorCount, bool hasMarkNames, int[] localActors) : IRunChangeOps
 {
     public int Count => count;
 
@@ -104,6 +104,67 @@ internal readonly struct DocumentChangeOps(OpTable table, int firstOp, int count
             ref readonly OpRow op = ref ops[order[i]];
             if (op.Metadata > 15) output.WriteBytes(bytes.Slice(op.ValueOffset, op.Count * (int)(op.Metadata >> 4)));
             i += op.Count;
+        }
+    }
+
+    public void WriteRuns(ChangeOpsWriter columns)
+    {
+        ReadOnlySpan<int> order = Order;
+        ReadOnlySpan<OpRow> ops = table.Rows;
+        ReadOnlySpan<byte> bytes = table.Columns.Bytes;
+        for (int i = 0; i < order.Length;)
+        {
+            ref readonly OpRow op = ref ops[order[i]];
+            i += op.Count;
+            WriteKey(columns, op, bytes);
+            columns.Insert.Append(op.Insert, op.Count);
+            columns.Action.Append((long)op.Action, op.Count);
+            columns.Metadata.Append(op.Metadata, op.Count);
+            if (op.Metadata > 15) columns.Values.WriteBytes(bytes.Slice(op.ValueOffset, op.Count * (int)(op.Metadata >> 4)));
+            WritePredecessors(columns, op);
+            columns.Expand.Append(op.Expand, op.Count);
+            if (op.MarkName == 0)
+            {
+                columns.MarkName.AppendNulls(op.Count);
+                continue;
+            }
+
+            (int offset, int length) = table.MarkNames[op.MarkName - 1];
+            columns.MarkName.Append(bytes.Slice(offset, length));
+        }
+    }
+
+    private void WriteKey(ChangeOpsWriter columns, in OpRow op, ReadOnlySpan<byte> bytes)
+    {
+        columns.ObjectActor.Append(Number(OpColumn.ObjectActor, op), op.Count);
+        columns.ObjectCounter.Append(Number(OpColumn.ObjectCounter, op), op.Count);
+        columns.KeyActor.Append(Number(OpColumn.KeyActor, op), op.Count);
+        if (op.KeyActor == OpRow.MapKey)
+        {
+            columns.KeyCounter.AppendNulls(1);
+            (int offset, int length) = table.Strings[(int)op.Key];
+            columns.KeyString.Append(bytes.Slice(offset, length));
+            return;
+        }
+
+        columns.KeyCounter.AppendRun(op.Key, op.KeyStep, op.Count);
+        columns.KeyString.AppendNulls(op.Count);
+    }
+
+    private void WritePredecessors(ChangeOpsWriter columns, in OpRow op)
+    {
+        columns.PredecessorCount.Append(op.PredecessorCount, op.Count);
+        if (op.PredecessorStart == OpRow.KeyIsPredecessor)
+        {
+            columns.PredecessorActor.Append(localActors[op.KeyActor], op.Count);
+            columns.PredecessorCounter.AppendRun(op.Key, op.KeyStep, op.Count);
+            return;
+        }
+
+        foreach (ulong id in table.Predecessors.Slice(op.PredecessorStart, op.PredecessorCount))
+        {
+            columns.PredecessorActor.Append(localActors[(int)(uint)id]);
+            columns.PredecessorCounter.Append((long)(id >> 32));
         }
     }
 
