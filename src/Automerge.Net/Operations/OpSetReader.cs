@@ -167,15 +167,17 @@ internal ref struct OpSetReader
             count = Math.Min(count, Math.Min(_idActor.Remaining, _idCounter.Remaining));
             count = Math.Min(count, Math.Min(_action.Remaining, Math.Min(_metadata.Remaining, _successorCount.Remaining)));
             LocalId last = _run.Last;
-            bool typing = count > 0 && _run.Metadata == metadata && _run.Deleted.IsNone && _idActor.Value == last.Actor && _idCounter.Step == 1 && _keyActor.Value == last.Actor
-                && _keyCounter.First == last.Counter && _keyCounter.Step == 1 && _metadata.Value == metadata && _action.Value == (long)OpAction.Set && _successorCount.Value == 0
+            bool typing = count > 0 && _run.Metadata == metadata && _idActor.Value == last.Actor && _idCounter.Step == 1 && _keyActor.Value == last.Actor
+                && _keyCounter.First == last.Counter && _keyCounter.Step == 1 && _metadata.Value == metadata && _action.Value == (long)OpAction.Set
                 && _insert.Value && !_expand.Value && _markName.IsNull;
-            if (!typing) return taken;
+            if (typing) count = _run.Deleted.IsNone ? (_successorCount.Value == 0 ? count : 0) : CountDeletes(count);
+            if (!typing || count <= 0) return taken;
             // In a text every value of this length must be one character: so the first of each must be that of a character so long.
             int length = (int)(metadata >> 4), bytes = (int)count * length;
             if (bytes > _values.Length - _valueOffset) Missing();
             if (isText && !AreCharacters(_values.Slice(_valueOffset, bytes), length)) return taken;
             Take(count);
+            if (!_run.Deleted.IsNone) TakeDeletes(count);
             _valueOffset += bytes;
             _run.Count += (int)count;
             _run.Bytes += bytes;
@@ -183,6 +185,24 @@ internal ref struct OpSetReader
             _ops.CountRows(count);
             taken += (int)count;
         }
+    }
+
+    // Of so many elements, how many are deleted each by the delete after, or before, the one of the element before.
+    private long CountDeletes(long count)
+    {
+        if (_successorCount.Value != 1 || !_successorActor.Prepare() | !_successorCounter.Prepare()) return 0;
+        LocalId last = _run.LastDeleted;
+        long step = _successorCounter.Step;
+        bool counts = step is 1 or -1 && (_run.Count == 1 || _run.DeleteStep == step) && _successorActor.Value == last.Actor && _successorCounter.First == last.Counter + step;
+        return counts ? Math.Min(count, Math.Min(_successorActor.Remaining, _successorCounter.Remaining)) : 0;
+    }
+
+    private void TakeDeletes(long count)
+    {
+        _run.DeleteStep = (sbyte)_successorCounter.Step;
+        _successorActor.Take(count);
+        if (!_successorCounter.Take(count)) Missing();
+        _ops.CountRows(count);
     }
 
     private static bool AreCharacters(ReadOnlySpan<byte> values, int length)
