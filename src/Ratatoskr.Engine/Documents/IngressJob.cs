@@ -23,8 +23,9 @@ internal sealed class IngressJob(PeerLink link, SharedBuffer payload, RepoMessag
     // Header (10 bytes) and four empty lists.
     private const int EmptyDocumentLength = 14;
 
-    // What a change grows to in the op set, for each of its bytes.
+    // What a change grows to in the op set, for each of its bytes and for each of its operations that say nothing new.
     private const int ChangeFactor = 8;
+    public const int OperationBytes = 80;
 
     private readonly List<(byte[] Bytes, ChangeHash Hash)> _changes = [];
     private ChangeGraph? _adopted;
@@ -64,6 +65,7 @@ internal sealed class IngressJob(PeerLink link, SharedBuffer payload, RepoMessag
     public static bool IsNeededFor(in SyncMessageReader message, EngineLimits limits)
     {
         int bytes = 0;
+        long operations = 0;
         foreach (ReadOnlySpan<byte> entry in message.Changes)
         {
             bytes += entry.Length;
@@ -73,12 +75,18 @@ internal sealed class IngressJob(PeerLink link, SharedBuffer payload, RepoMessag
             {
                 bool empty = chunk.Type == ChunkType.Document && chunk.Length == EmptyDocumentLength;
                 if (chunk.Type != ChunkType.Change && !empty) return true;
+                operations += OperationsOf(chunk);
+                if (operations > limits.InlineOperationsMax) return true;
                 chunks = chunks[chunk.Length..];
             }
         }
 
         return false;
     }
+
+    // As it claims; what cannot be read is refused later.
+    private static uint OperationsOf(in Chunk chunk) =>
+        chunk.Type == ChunkType.Change && ChangeHeader.TryRead(chunk.Bytes, default, out ChangeHeader header).IsOk ? header.OpCount : 0;
 
     /// <summary>From now on a run takes what was verified. The content must be lent to it.</summary>
     public void BeginTaking(Fence authorisedUnder)
@@ -98,20 +106,20 @@ internal sealed class IngressJob(PeerLink link, SharedBuffer payload, RepoMessag
 
     protected override long MeasureBytes()
     {
-        if (IsTaking) return ChangeFactor * (long)Payload.Length;
-        long bytes = ChangeFactor * (long)Payload.Length;
+        long bytes = ChangeFactor * (long)Payload.Length, operations = 0;
         if (!SyncMessageReader.TryRead(Message.Data.In(Payload.Span), out SyncMessageReader reader, out _)) return bytes;
         foreach (ReadOnlySpan<byte> entry in reader.Changes)
         {
             ReadOnlySpan<byte> chunks = entry;
             while (ChunkReader.TryRead(chunks, out Chunk chunk, out _))
             {
-                if (chunk.Type == ChunkType.Document) bytes = Math.Max(bytes, SnapshotVerifier.MeasureBytes(chunk.Bytes, limits));
+                if (chunk.Type == ChunkType.Document && !IsTaking) bytes = Math.Max(bytes, SnapshotVerifier.MeasureBytes(chunk.Bytes, limits));
+                operations += OperationsOf(chunk);
                 chunks = chunks[chunk.Length..];
             }
         }
 
-        return bytes;
+        return Math.Max(bytes, OperationBytes * operations);
     }
 
     protected override void Work()

@@ -33,7 +33,9 @@ internal sealed class OperationsJob(DocumentActor document, DocumentContent cont
 
     protected override long MeasureBytes()
     {
-        long bytes = TailFactor * Content.TailBytes;
+        long operations = 0;
+        for (int row = Content.SnapshotRows; row < Content.Graph.Count; row++) operations += (long)Content.Graph.MaxOpOf(row) - Content.Graph.StartOpOf(row) + 1;
+        long bytes = Math.Max(TailFactor * Content.TailBytes, IngressJob.OperationBytes * operations);
         if (!Content.Snapshot.IsEmpty) bytes += DocumentSize.Measure(Content.Snapshot.Span, limits.Document).OpSetBytes + (ChunkFactor * (long)Content.Snapshot.Length);
         return bytes;
     }

@@ -43,6 +43,9 @@ public sealed record EngineLimits
     /// <summary>Changes above this are verified on a worker: 64 KiB cost about 0.5 ms inline.</summary>
     public int InlineChangesBytesMax { get; init; } = 64 << 10;
 
+    /// <summary>Operations above this, in one message, are taken on a worker, however few bytes they have: 4,096 cost some milliseconds, and 200 bytes can say a million.</summary>
+    public int InlineOperationsMax { get; init; } = 4096;
+
     /// <summary>What one compressed change may inflate to.</summary>
     public int InflatedBytesMax { get; init; } = 64 << 20;
 

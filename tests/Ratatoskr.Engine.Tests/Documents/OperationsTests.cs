@@ -46,6 +46,25 @@ public sealed class OperationsTests : IDisposable
     }
 
     [Fact]
+    public void Few_bytes_that_say_many_operations_are_taken_by_a_worker()
+    {
+        TestServer server = Use(new TestServer(new EngineLimits()));
+        TestPeer ann = server.Connect("ann");
+        ann.Open(Doc);
+        ann.Edit(Doc, "first");
+        server.Settle();
+        ChangeOp again = new() { Key = OpKey.Map("k"), Action = OpAction.Set };
+        byte[] change = new Change { Actor = Stranger, Seq = 1, StartOp = 1, Operations = [.. Enumerable.Repeat(again, 5_000)] }.Encode(out _);
+        Assert.InRange(change.Length, 1, 200);
+        int work = server.Scheduler.Count;
+        ann.SayChanges(Doc, change);
+        server.CarryOneWithoutWork(ann);
+        Assert.Equal(work + 1, server.Scheduler.Count);
+        server.Settle();
+        Assert.Equal(2, server.StoredChanges(Doc).Count);
+    }
+
+    [Fact]
     public void Readers_of_a_document_without_op_set_are_served_without_one()
     {
         (TestServer server, TestPeer ann, _) = AfterRestart(new());
