@@ -54,6 +54,8 @@ public sealed partial class DocumentView
                 return true;
             }
 
+            // 3.5.0 takes the ends of marks for something that shows.
+            if (place.InRun.Register is { } register && register[0].Action == OpAction.Mark) return true;
             LocalId reference = place.InRun.Reference;
             if (reference.IsNone || !sequence.TryFind(reference, out place)) return false;
         }
