@@ -107,6 +107,8 @@ function editBlocks(history, replica, object, text, start) {
 
 function editMarks(history, replica, object, start, end) {
   const { random: r } = history
+  // Among marks that it is not to know, an isolated mark of 3.5.0 begins where no other would.
+  if (history.isIsolated && history.replicas.handles[replica].marks(object.id).length > 0) return
   const expand = r.pick(values.expands), name = r.pick(values.markNames)
   if (start === end && r.int(6) > 0) return history.take("splice", replica, object.name, start, 0, values.text(r))
   if (r.int(4) === 0) return history.take("unmark", replica, object.name, start, end, expand, name)

@@ -31,7 +31,10 @@ class History {
   known = [] // by replica: names of the heads it had at times
   cursors = [] // [object, cursor], by names
   names = 0
-  hasWideElements = false // then which characters updateText replaces is 3.5.0's own affair
+  // Texts may have elements of several characters, or that were replaced, as no editor makes them: then which characters updateText
+  // replaces, and where a cursor that moves before goes, is 3.5.0's own affair.
+  hasWideElements = false
+  isIsolated = false
 
   constructor(seed) {
     this.seed = seed
@@ -104,7 +107,9 @@ class History {
   // Edits that know only an earlier state.
   isolated(replica) {
     this.take("isolate", replica, this.random.pick(this.known[replica]))
+    this.isIsolated = true
     for (let edits = 1 + this.random.int(3); edits > 0; edits--) editAtRandom(this, replica)
+    this.isIsolated = false
     this.take("commit", replica, this.message(), this.time())
     this.noted(replica, "integrate", replica)
   }
@@ -161,6 +166,7 @@ class History {
   }
 
   resolveCursors(replica) {
+    if (this.hasWideElements) return
     for (const [object, cursor] of this.cursors.slice(-6)) this.take("position", replica, object, cursor, this.random.int(3) === 0 ? this.random.pick(this.known[replica]) : null)
   }
 

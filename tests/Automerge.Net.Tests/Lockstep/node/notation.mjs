@@ -51,7 +51,8 @@ const values = (A, handle, heads, all) =>
 export function describe(A, handle, heads, object = "_root", kind = "map") {
   if (kind === "text") return describeText(A, handle, heads, object)
   if (kind === "table") return { id: object } // 3.5.0 knows that it is there, and no more
-  if (kind !== "list") return { id: object, keys: handle.keys(object, heads).map(key => [key, values(A, handle, heads, handle.getAll(object, key, heads))]) }
+  // 3.5.0 may list a key with several counters twice.
+  if (kind !== "list") return { id: object, keys: [...new Set(handle.keys(object, heads))].map(key => [key, values(A, handle, heads, handle.getAll(object, key, heads))]) }
   const items = []
   for (let i = 0, length = handle.length(object, heads); i < length; i++) items.push(values(A, handle, heads, handle.getAll(object, i, heads)))
   return { id: object, items }

@@ -46,7 +46,7 @@ class Disorder extends Error {}
 
 export class Replicas {
   handles = []
-  hasIsolated = false
+  isolated = new Set() // handles that edit an earlier state
 
   // Objects, heads and cursors go by names that steps gave them, so that a history keeps its sense when steps are taken out of it.
   named = new Map([["_root", "_root"], ["h0", []]])
@@ -118,11 +118,18 @@ const steps = {
 
   // Transactions
   isolate: (all, r, heads) => {
-    all.hasIsolated = true
     at(all, r).isolate(all.find(heads))
+    all.isolated.add(at(all, r))
   },
-  integrate: (all, r) => at(all, r).integrate(),
-  commit: (all, r, message, time) => at(all, r).commit(message, time),
+  integrate: (all, r) => {
+    at(all, r).integrate()
+    all.isolated.delete(at(all, r))
+  },
+  commit: (all, r, message, time) => {
+    const handle = at(all, r), hash = handle.commit(message, time)
+    if (hash && all.isolated.has(handle)) demandItAppliesAlone(handle, hash)
+    return hash
+  },
   empty: (all, r, message, time) => at(all, r).emptyChange(message, time),
   rollback: (all, r) => at(all, r).rollback(),
 
@@ -151,10 +158,7 @@ const steps = {
   note: (all, r, name) => all.name(name, at(all, r).getHeads()),
   check: (all, r, heads) => ({ heads: at(all, r).getHeads(), root: describe(A, at(all, r), all.find(heads)) }),
   save: (all, r) => base64(at(all, r).save()),
-  changes: (all, r) => {
-    if (all.hasIsolated) for (const metadata of at(all, r).getChangesMeta([])) demandItAppliesAlone(at(all, r), metadata)
-    return at(all, r).getChanges([]).map(base64)
-  },
+  changes: (all, r) => at(all, r).getChanges([]).map(base64),
   cursor: (all, r, object, position, move, heads, name) => all.name(name, at(all, r).getCursor(all.find(object), position, all.find(heads), move ?? undefined)),
   position: (all, r, object, cursor, heads) => at(all, r).getCursorPosition(all.find(object), all.find(cursor), all.find(heads)),
   diff: (all, r, before, after) => at(all, r).diff(all.find(before), all.find(after)).map(one => patch(A, one)),
@@ -168,8 +172,8 @@ function inText(handle, id, range) {
 
 // Isolated edits of 3.5.0 may refer to what their author is not to know (a mark begun later, a change without operations): then whoever
 // has just the change's dependencies cannot take it in, 3.5.0 no more than others.
-function demandItAppliesAlone(handle, { hash, deps }) {
-  const alone = handle.fork(undefined, deps)
+function demandItAppliesAlone(handle, hash) {
+  const alone = handle.fork(undefined, handle.getChangeMetaByHash(hash).deps)
   try {
     alone.applyChanges([handle.getChangeByHash(hash)])
   } catch (error) {
