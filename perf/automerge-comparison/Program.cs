@@ -4,7 +4,8 @@
 //
 // Only rows whose title contains one of the words. AUTOMERGE_VECTORS names the folder with the third-party documents
 // (default: ../shared/vectors beside the repository). Every figure is the median of the samples of all rounds; each round is
-// a fresh process of either engine, one after the other. Times are of a warm process, memory of a fresh one.
+// a fresh process of either engine, one after the other. Times are of a warm process, memory of a fresh one. With
+// COMPARISON_CLOCK=cpu times are CPU times, which say more when the machine has other work to do.
 
 using System.Diagnostics;
 using System.Globalization;

@@ -6,15 +6,18 @@ namespace Automerge.Comparison;
 /// <summary>Takes samples: times in milliseconds, memory in MiB.</summary>
 internal static class Samples
 {
+    // CPU time of all threads instead of time on the clock: for a machine that is busy with other things.
+    private static readonly bool OfCpu = Environment.GetEnvironmentVariable("COMPARISON_CLOCK") == "cpu";
+
     /// <summary>The time of each of several runs.</summary>
     public static double[] Timed(int times, Action<int> action)
     {
         double[] samples = new double[times];
         for (int i = 0; i < times; i++)
         {
-            long start = Stopwatch.GetTimestamp();
+            double start = Now();
             action(i);
-            samples[i] = Stopwatch.GetElapsedTime(start).TotalMilliseconds;
+            samples[i] = Now() - start;
         }
 
         return samples;
@@ -57,6 +60,8 @@ internal static class Samples
         double[] sorted = [.. samples.Order()];
         return sorted.Length % 2 == 1 ? sorted[sorted.Length / 2] : (sorted[(sorted.Length / 2) - 1] + sorted[sorted.Length / 2]) / 2;
     }
+
+    private static double Now() => OfCpu ? Environment.CpuUsage.TotalTime.TotalMilliseconds : Stopwatch.GetTimestamp() * 1000.0 / Stopwatch.Frequency;
 
     private static double StatusMebibytes(string field)
     {
