@@ -91,7 +91,12 @@ internal sealed class ChangeIntake(Shard shard)
 
         if (job.IsTaking)
         {
-            if (job.Bug is { } broken) throw new InvalidOperationException("taking changes failed half way", broken);
+            if (job.Bug is { } broken)
+            {
+                Release(job);
+                throw new InvalidOperationException("taking changes failed half way", broken);
+            }
+
             if (link.Decision.MayWrite) AccountFor(document, job, effects);
             else document.GiveUp();                           // revoked while a worker had the content: nothing of it is stored
             if (job.NeedsOperations && document.Content is not null) return Intake.NeedsOperations;

@@ -1,5 +1,4 @@
 using Automerge.Changes;
-using Ratatoskr.Engine.Access;
 using Ratatoskr.Engine.Limits;
 using Ratatoskr.Engine.RemoteHeads;
 using Ratatoskr.Engine.Sessions;
@@ -33,13 +32,13 @@ internal sealed class DocumentActor
     private bool _reloadWhenFree;
     private int _loadFailures;
     private Timestamp _loadAgainAt;
-    private uint _accessVersion = 1;
 
     public DocumentActor(DocumentId id, Shard shard)
     {
         Id = id;
         _shard = shard;
         _waiting = new WaitingInputs(shard);
+        Access = new DocumentAccess(this, shard);
         Writes = new DocumentWrites(this, shard);
         Compaction = new DocumentCompaction(this, shard);
     }
@@ -54,6 +53,8 @@ internal sealed class DocumentActor
     public List<PeerLink> DirtyLinks { get; } = new(0);
 
     public RemoteHeadsTable? RemoteHeads { get; set; }
+
+    public DocumentAccess Access { get; }
 
     public DocumentWrites Writes { get; }
 
@@ -121,7 +122,7 @@ internal sealed class DocumentActor
         }
 
         bool toldBefore = link.Denied;
-        if (!MayRead(link, effects))
+        if (!Access.MayRead(link, effects))
         {
             if (toldBefore) effects.SendUnavailable(_shard, link.Session, Id);
             input.Payload!.Release();
@@ -245,7 +246,7 @@ internal sealed class DocumentActor
         {
             // Somebody else has spoken since the decision was made. What we hold beyond the store is given up; its authors still have it,
             // are asked again under a new decision, and were never told that it was safe.
-            _accessVersion++;
+            Access.Forget();
             Reload(now, effects);
             return;
         }
@@ -253,28 +254,6 @@ internal sealed class DocumentActor
         _shard.Log.AppendFailed(Id, number, error);
         Writes.Failed();
         _shard.RetryLater(this);
-    }
-
-    public void AccessChanged(IEffects effects, Timestamp now)
-    {
-        _accessVersion++;
-        for (int i = Links.Count - 1; i >= 0; i--)
-        {
-            PeerLink link = Links[i];
-            bool wasDenied = link.Denied, wasRefused = link.Refused;
-            Permission before = link.Decision.Permission;
-            link.Refused = false;
-            if (!MayRead(link, effects)) continue;
-            if (wasDenied)
-            {
-                if (Content is not null && Writes.HasUncommitted) Writes.Hold(link);
-                link.AskAgain();                                  // what it said meanwhile was not listened to
-                link.Wants = true;
-                link.WantsUntil = now.AfterMs(_shard.Limits.ProviderTimeoutMs);
-            }
-
-            if (wasDenied || wasRefused || link.Decision.Permission != before) Mark(link);
-        }
     }
 
     /// <summary>Gives the content up and reads it again: another writer has moved the truth.</summary>
@@ -321,6 +300,8 @@ internal sealed class DocumentActor
     public void Abandon()
     {
         IsLent = false;
+        if (_suspended is not null) _shard.Intake.Release(_suspended);
+        _suspended = null;
         foreach (PeerLink link in Links)
         {
             link.Closed = true;
@@ -353,25 +334,6 @@ internal sealed class DocumentActor
         Content = null;
         RemoteHeads = null;
         _shard.Recharge(this);
-    }
-
-    /// <summary>Whether the cached decision, renewed if the document's access has moved, lets the peer read; tells it when it no longer does.</summary>
-    public bool MayRead(PeerLink link, IEffects effects)
-    {
-        if (link.DecidedAtVersion != _accessVersion)
-        {
-            link.Decision = _shard.Access.Decide(link.Session.Principal, Id);
-            link.DecidedAtVersion = _accessVersion;
-            link.State.ReadOnly = link.Refused || !link.Decision.MayWrite;
-            if (link.Decision.MayRead) link.Denied = false;
-        }
-
-        if (link.Decision.MayRead) return true;
-        if (link.Denied) return false;
-        link.Denied = true;
-        effects.SendError(_shard, link.Session, ErrorCodes.PermissionDenied, "Read access required", Id);
-        effects.SendUnavailable(_shard, link.Session, Id);
-        return false;
     }
 
     public void AskToRecreate(HashSet<int> rows, IEffects effects)

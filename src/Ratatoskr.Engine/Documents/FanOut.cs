@@ -60,7 +60,7 @@ internal sealed class FanOut(Shard shard)
     {
         if (link.AwaitsCommit || link.OwnChangesIn > document.Writes.Committed) return; // marked again when it is committed
         if (!link.Session.Connection.IsWritable) return;                  // marked again when it has drained
-        if (!document.MayRead(link, effects))
+        if (!document.Access.MayRead(link, effects))
         {
             link.Dirty = false;
             return;

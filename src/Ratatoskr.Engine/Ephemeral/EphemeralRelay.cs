@@ -19,7 +19,7 @@ internal sealed class EphemeralRelay(Shard shard)
 
     public void Relay(PeerLink from, in RepoMessage message, SharedBuffer payload, IEffects effects)
     {
-        if (!from.Document.MayRead(from, effects)) return;
+        if (!from.Document.Access.MayRead(from, effects)) return;
         Forward(from.Document, from, from.Session.PeerId.Text, message, payload.Span, effects);
     }
 
@@ -62,7 +62,7 @@ internal sealed class EphemeralRelay(Shard shard)
         int sent = 0;
         foreach (PeerLink link in document.Links)
         {
-            if (link == from || !document.MayRead(link, effects)) continue;
+            if (link == from || !document.Access.MayRead(link, effects)) continue;
             body ??= SharedBuffer.Copy(message.Data.In(bytes));
             int length = MessageWriter.WriteEphemeralEnvelope(
                 envelope, sender, link.Session.PeerId.Text, document.Id.Text, message.Count, message.SessionId.In(bytes), body.Length);

@@ -85,7 +85,7 @@ internal sealed class RemoteHeadsGossip(Shard shard)
     {
         foreach (PeerLink link in slot.Links.Values)
         {
-            if (link.Document.RemoteHeads?.Find(storageId) is { } known && link.Document.MayRead(link, effects))
+            if (link.Document.RemoteHeads?.Find(storageId) is { } known && link.Document.Access.MayRead(link, effects))
             {
                 Send(link, storageId, known.Heads, known.Timestamp, effects);
             }
@@ -102,7 +102,7 @@ internal sealed class RemoteHeadsGossip(Shard shard)
         foreach (PeerLink link in document.Links)
         {
             if (link == from || link.Session.Slots[shard.Index]?.Follows is not { } follows || !follows.Contains(storageId)) continue;
-            if (document.MayRead(link, effects)) Send(link, storageId, heads, timestamp, effects);
+            if (document.Access.MayRead(link, effects)) Send(link, storageId, heads, timestamp, effects);
         }
     }
 

@@ -126,7 +126,7 @@ internal sealed class Shard
                 break;
             case ShardInputKind.Rejoined:
             case ShardInputKind.LeaseLost:
-                foreach (DocumentActor document in _documents.Values) document.AccessChanged(effects, now);
+                foreach (DocumentActor document in _documents.Values) document.Access.Changed(now, effects);
                 break;
             case ShardInputKind.FeedGap:
                 foreach (DocumentActor document in _documents.Values) document.Reload(now, effects);
@@ -277,7 +277,7 @@ internal sealed class Shard
                 payload.Release();
                 break;
             case MessageKind.RemoteHeadsChanged:
-                if (link.Document.MayRead(link, effects)) Gossip.HeadsChanged(link, input.Message, payload.Span, now, effects);
+                if (link.Document.Access.MayRead(link, effects)) Gossip.HeadsChanged(link, input.Message, payload.Span, now, effects);
                 payload.Release();
                 break;
             default:
@@ -312,7 +312,7 @@ internal sealed class Shard
         PeerLink link = document.Open(session);
         RechargeLink(link);
         slot.Links.Add(document.Id, link);
-        if (slot.Follows is not null && document.MayRead(link, effects)) Gossip.Opened(slot, link, effects);
+        if (slot.Follows is not null && document.Access.MayRead(link, effects)) Gossip.Opened(slot, link, effects);
         return link;
     }
 
@@ -343,11 +343,11 @@ internal sealed class Shard
     {
         if (!change.Document.IsDefault)
         {
-            if (Find(change.Document) is { } document) document.AccessChanged(effects, now);
+            if (Find(change.Document) is { } document) document.Access.Changed(now, effects);
             return;
         }
 
-        foreach (DocumentActor document in _documents.Values) document.AccessChanged(effects, now);
+        foreach (DocumentActor document in _documents.Values) document.Access.Changed(now, effects);
     }
 
     private void Tick(Timestamp now, IEffects effects)
