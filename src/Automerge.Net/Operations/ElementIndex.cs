@@ -31,8 +31,16 @@ internal sealed class ElementIndex
     {
         private const int EntriesMax = 128;
 
+        // Of most actors in most texts there is one entry.
+        private const int EntriesMin = 2;
+
+        // A start and a leaf; a block with its arrays' headers.
+        private const int EntryBytes = 12;
+        private const int BlockBytes = 100;
+
         private readonly List<Block> _blocks = [];
         private uint _greatest;
+        private long _bytes;
 
         public SequenceLeaf? Find(uint counter)
         {
@@ -46,12 +54,12 @@ internal sealed class ElementIndex
             // What comes after the last one stays where it was: an entry must say so, if there is anything.
             SequenceLeaf? after = last < _greatest ? Find(last + 1) : null;
             SequenceLeaf? before = first == 0 ? null : Find(first - 1);
-            long blocks = _blocks.Count;
+            long bytes = _bytes;
             RemoveBetween(first, last);
             if (before != leaf) Set(first, leaf);
             if (after is not null && after != leaf) Set(last + 1, after);
             _greatest = Math.Max(_greatest, last);
-            return (_blocks.Count - blocks) * ((16L * EntriesMax) + 80);
+            return _bytes - bytes;
         }
 
         private int BlockOf(uint counter)
@@ -70,7 +78,7 @@ internal sealed class ElementIndex
         private void Set(uint counter, SequenceLeaf leaf)
         {
             int at = Math.Max(0, BlockOf(counter));
-            if (_blocks.Count == 0) _blocks.Add(new Block());
+            if (_blocks.Count == 0) Add(0, new Block(EntriesMin));
             Block block = _blocks[at];
             int place = block.PlaceOf(counter);
             if (place < block.Count && block.Starts[place] == counter)
@@ -82,7 +90,7 @@ internal sealed class ElementIndex
             if (block.Count == EntriesMax)
             {
                 Block right = block.Split(place == EntriesMax ? EntriesMax - 1 : EntriesMax / 2);
-                _blocks.Insert(at + 1, right);
+                Add(at + 1, right);
                 if (place > block.Count)
                 {
                     place -= block.Count;
@@ -90,7 +98,19 @@ internal sealed class ElementIndex
                 }
             }
 
+            if (block.Count == block.Starts.Length)
+            {
+                _bytes += block.Starts.Length * EntryBytes;
+                block.Grow();
+            }
+
             block.Insert(place, counter, leaf);
+        }
+
+        private void Add(int at, Block block)
+        {
+            _blocks.Insert(at, block);
+            _bytes += BlockBytes + (block.Starts.Length * EntryBytes);
         }
 
         private void RemoveBetween(uint first, uint last)
@@ -102,16 +122,24 @@ internal sealed class ElementIndex
                 while (to < block.Count && block.Starts[to] <= last) to++;
                 bool further = to == block.Count;
                 if (to > from) block.Remove(from, to - from);
-                if (block.Count == 0) _blocks.RemoveAt(at);
-                else at++;
+                if (block.Count > 0)
+                {
+                    at++;
+                }
+                else
+                {
+                    _blocks.RemoveAt(at);
+                    _bytes -= BlockBytes + (block.Starts.Length * EntryBytes);
+                }
+
                 if (!further) return;
             }
         }
 
-        private sealed class Block
+        private sealed class Block(int capacity)
         {
-            public readonly uint[] Starts = new uint[EntriesMax];
-            public readonly SequenceLeaf[] Leaves = new SequenceLeaf[EntriesMax];
+            public uint[] Starts = new uint[capacity];
+            public SequenceLeaf[] Leaves = new SequenceLeaf[capacity];
             public int Count;
 
             public SequenceLeaf? Find(uint counter)
@@ -127,6 +155,12 @@ internal sealed class ElementIndex
                 if (Count > 0 && counter > Starts[Count - 1]) return Count;
                 int place = Starts.AsSpan(0, Count).BinarySearch(counter);
                 return place < 0 ? ~place : place;
+            }
+
+            public void Grow()
+            {
+                Array.Resize(ref Leaves, 2 * Starts.Length);
+                Array.Resize(ref Starts, 2 * Starts.Length);
             }
 
             public void Insert(int place, uint counter, SequenceLeaf leaf)
@@ -148,7 +182,7 @@ internal sealed class ElementIndex
 
             public Block Split(int place)
             {
-                Block right = new() { Count = Count - place };
+                Block right = new(EntriesMax) { Count = Count - place };
                 Starts.AsSpan(place, right.Count).CopyTo(right.Starts);
                 Leaves.AsSpan(place, right.Count).CopyTo(right.Leaves);
                 Leaves.AsSpan(place, right.Count).Clear();
