@@ -2,6 +2,7 @@ using System.Text.Json;
 using Automerge.Changes;
 using Automerge.Documents;
 using Automerge.Patches;
+using Automerge.Sync;
 using Automerge.Tests.Vectors;
 using Automerge.Values;
 
@@ -144,6 +145,31 @@ public class ReadmeExamples
 
         SplicePatch typed = Assert.IsType<SplicePatch>(Assert.Single(list.TakePatches()));
         Assert.Equal(("/note", 4, "more "), (typed.Path.ToString(), typed.Index, typed.Text));
+        // END
+    }
+
+    [Fact]
+    public void Sync()
+    {
+        // README
+        Document here = new(ActorId.Parse("a1a1a1a1")), there = new(ActorId.Parse("b2b2b2b2"));
+        using (Transaction edit = here.Begin())
+        {
+            edit.Put(ObjectId.Root, "title", "Groceries");
+            edit.Commit();
+        }
+
+        SyncState ofThere = new(), ofHere = new();                                     // one for each document and peer
+        while (true)
+        {
+            byte[]? message = here.GenerateSyncMessage(ofThere);                           // send it over whatever keeps order
+            if (message is not null) there.ReceiveSyncMessage(ofHere, message);
+            byte[]? answer = there.GenerateSyncMessage(ofHere);
+            if (answer is not null) here.ReceiveSyncMessage(ofThere, answer);
+            if (message is null && answer is null) break;                                  // both have everything
+        }
+
+        Assert.Equal(here.Heads, there.Heads);
         // END
     }
 
