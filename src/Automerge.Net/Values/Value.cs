@@ -7,6 +7,8 @@ namespace Automerge.Values;
 /// <remarks>Immutable; safe on any thread. Equal are values of one kind that say the same: signed 1 is not unsigned 1.</remarks>
 public readonly partial struct Value : IEquatable<Value>
 {
+    private const long NotANumber = 0x7FF8_0000_0000_0000;
+
     // String: string. Bytes, Unknown: byte[]. Object: its actor's bytes.
     private readonly object? _data;
 
@@ -37,8 +39,8 @@ public readonly partial struct Value : IEquatable<Value>
     /// <summary>A whole number.</summary>
     public static Value Signed(long value) => new(ValueKind.Signed, value);
 
-    /// <summary>A number of double precision; whole ones stay of this kind.</summary>
-    public static Value Float(double value) => new(ValueKind.Float, BitConverter.DoubleToInt64Bits(value));
+    /// <summary>A number of double precision; whole ones stay of this kind. Not a number is the one that JavaScript writes: .NET's own has another sign.</summary>
+    public static Value Float(double value) => new(ValueKind.Float, double.IsNaN(value) ? NotANumber : BitConverter.DoubleToInt64Bits(value));
 
     /// <summary>A string that is replaced as a whole. Surrogates without partner become U+FFFD when it is stored.</summary>
     public static Value String(string value)

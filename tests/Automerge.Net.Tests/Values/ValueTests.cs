@@ -34,6 +34,10 @@ public class ValueTests
     }
 
     [Fact]
+    public void Not_a_number_is_the_one_of_javascript() =>
+        Assert.Equal(0x7FF8_0000_0000_0000, BitConverter.DoubleToInt64Bits(Value.Float(double.NaN).AsDouble()));
+
+    [Fact]
     public void Equal_are_values_of_one_kind_and_content()
     {
         Assert.Equal(Value.Bytes([1]), Value.Bytes([1]));
