@@ -57,8 +57,12 @@ internal sealed class Schedule
             // Tails are folded all the time, and op sets leave memory soon.
             _limits = _limits with
             {
-                TailChangesMax = _random.Next(1, 20), TailBytesMin = 1_000, QuietBeforeCompactionMs = _random.Next(1, 2_000), CompactionRetryMs = 100,
-                RecentBytesMax = _random.Next(3) == 0 ? 0 : 2_000, IdleOperationsMs = _random.Next(1, 5_000),
+                TailChangesMax = _random.Next(1, 20),
+                TailBytesMin = 1_000,
+                QuietBeforeCompactionMs = _random.Next(1, 2_000),
+                CompactionRetryMs = 100,
+                RecentBytesMax = _random.Next(3) == 0 ? 0 : 2_000,
+                IdleOperationsMs = _random.Next(1, 5_000),
             };
         }
 
