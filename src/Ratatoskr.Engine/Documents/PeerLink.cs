@@ -84,10 +84,11 @@ internal sealed class PeerLink(PeerSession session, DocumentActor document)
 
     public bool Closed { get; set; }
 
-    /// <summary>What the peer said was not heard, or is lost on our side: the next message asks for it.</summary>
+    /// <summary>What the peer said was not heard, or is lost on our side: the next message asks for it. Until then it may be the author of whatever others bring.</summary>
     public void AskAgain()
     {
         State.AskAgain();
+        ClaimsUnknown = true;
         MustAsk = true;
         Dirty = true;
     }
