@@ -105,7 +105,7 @@ internal sealed class FanOut(Shard shard)
             if (link.WholeSendsLeft == 0) return;                         // marked again by the tick
             link.WholeSendsLeft--;
         }
-        else if (MissingBytes(content, plan) is { } rows)
+        else if (RowsToRecreate(content, plan) is { } rows)
         {
             document.AskToRecreate(rows, effects);
             return;                                                       // marked again when they are there
@@ -136,14 +136,18 @@ internal sealed class FanOut(Shard shard)
         return body;
     }
 
-    private static HashSet<int>? MissingBytes(DocumentContent content, SyncPlan plan)
+    // All that the message needs from the snapshot, also what happens to be at hand for somebody else: that will be gone when the rest is there.
+    private static HashSet<int>? RowsToRecreate(DocumentContent content, SyncPlan plan)
     {
-        HashSet<int>? missing = null;
+        bool isMissing = false;
+        foreach (int row in plan.Rows) isMissing |= !content.HasBytes(row);
+        if (!isMissing) return null;
+        HashSet<int> rows = [];
         foreach (int row in plan.Rows)
         {
-            if (!content.HasBytes(row)) (missing ??= []).Add(row);
+            if (row < content.FirstRowWithBytes) rows.Add(row);
         }
 
-        return missing;
+        return rows;
     }
 }

@@ -121,6 +121,25 @@ public sealed class SnapshotTests : IDisposable
     }
 
     [Fact]
+    public void Two_peers_that_need_different_re_created_changes_both_get_theirs()
+    {
+        _ann.Open(Doc, Vectors.Saved(Large));
+        _server.Settle();
+        Commit();
+        TestPeer some = _server.Connect("some", speaksV1Only: true), none = _server.Connect("none", speaksV1Only: true);
+        some.Open(Doc);
+        none.Open(Doc);
+        foreach (byte[] change in Vectors.Changes(Large).AsSpan(0, 40)) some[Doc].Apply(change);
+        some.Outbox.Clear();
+        some.SayChanges(Doc);
+        _server.CarryOneWithoutWork(some);
+        _server.CarryOneWithoutWork(none);
+        _server.Settle();
+        Assert.True(some[Doc].Graph.Heads.SequenceEqual(_ann[Doc].Graph.Heads));
+        Assert.True(none[Doc].Graph.Heads.SequenceEqual(_ann[Doc].Graph.Heads));
+    }
+
+    [Fact]
     public void Snapshot_and_tail_survive_the_process()
     {
         _ann.Open(Doc, Vectors.Saved(Large));

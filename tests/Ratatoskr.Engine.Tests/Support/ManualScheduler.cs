@@ -5,6 +5,9 @@ namespace Ratatoskr.Engine.Tests.Support;
 /// <summary>Work runs when a test says so, on the test's thread, in the order in which it was scheduled.</summary>
 internal sealed class ManualScheduler : IWorkScheduler
 {
+    // Far more than any test has; work that begets work without end is a bug.
+    private const int RunsMax = 100_000;
+
     private readonly List<IThreadPoolWorkItem> _work = [];
     private readonly Lock _gate = new();
 
@@ -42,8 +45,9 @@ internal sealed class ManualScheduler : IWorkScheduler
 
     public void RunAll()
     {
-        while (RunOne())
+        for (int runs = 0; RunOne(); runs++)
         {
+            if (runs == RunsMax) throw new InvalidOperationException("the engine does not come to rest");
         }
     }
 }
