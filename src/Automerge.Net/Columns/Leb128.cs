@@ -31,16 +31,15 @@ public static class Leb128
     /// <returns>false: truncated, not minimal or too large; <paramref name="input"/> has not moved.</returns>
     public static bool TryReadUInt32(ref ReadOnlySpan<byte> input, out uint value)
     {
-        ReadOnlySpan<byte> probe = input;
-        if (!TryReadUnsigned(ref probe, out ulong wide) || wide > uint.MaxValue)
+        // No copy of the span in the usual case: loading as one what was just stored as two costs more than all the rest.
+        if (input.Length > 0 && input[0] < 0x80)
         {
-            value = 0;
-            return false;
+            value = input[0];
+            input = input[1..];
+            return true;
         }
 
-        value = (uint)wide;
-        input = probe;
-        return true;
+        return TryReadUInt32Slow(ref input, out value);
     }
 
     /// <summary>Reads a signed number (two's complement) and moves <paramref name="input"/> past it.</summary>
@@ -123,6 +122,20 @@ public static class Leb128
     {
         ArgumentNullException.ThrowIfNull(output);
         output.Advance(WriteSigned(output.GetSpan(MaxLength), value));
+    }
+
+    private static bool TryReadUInt32Slow(ref ReadOnlySpan<byte> input, out uint value)
+    {
+        ReadOnlySpan<byte> probe = input;
+        if (!TryReadUnsignedSlow(ref probe, out ulong wide) || wide > uint.MaxValue)
+        {
+            value = 0;
+            return false;
+        }
+
+        value = (uint)wide;
+        input = probe;
+        return true;
     }
 
     private static bool TryReadUnsignedSlow(ref ReadOnlySpan<byte> input, out ulong value)
