@@ -61,12 +61,17 @@ public readonly ref struct ChangeHeader
     /// <param name="changeChunk">Exactly one change chunk.</param>
     /// <param name="knownHash">The hash under which it was stored; it is not computed again.</param>
     /// <param name="header">The view.</param>
-    public static ChangeVerdict TryRead(ReadOnlySpan<byte> changeChunk, scoped in ChangeHash knownHash, out ChangeHeader header)
+    public static ChangeVerdict TryRead(ReadOnlySpan<byte> changeChunk, scoped in ChangeHash knownHash, out ChangeHeader header) =>
+        TryRead(changeChunk, knownHash, out header, out _);
+
+    /// <summary>As the other one, with the operation columns.</summary>
+    internal static ChangeVerdict TryRead(ReadOnlySpan<byte> changeChunk, scoped in ChangeHash knownHash, out ChangeHeader header, out ChangeColumns columns)
     {
         header = default;
+        columns = default;
         if (!ChunkReader.TryRead(changeChunk, out Chunk chunk, out ChunkError error)) return new ChangeVerdict(ChangeFault.Chunk, error.Describe());
         if (chunk.Type != ChunkType.Change) return new ChangeVerdict(ChangeFault.Chunk, "not a change chunk");
-        return TryParse(chunk, knownHash, ChangeLimits.Default, out header, out _);
+        return TryParse(chunk, knownHash, ChangeLimits.Default, out header, out columns);
     }
 
     internal static ChangeVerdict TryParse(scoped in Chunk chunk, scoped in ChangeHash hash, ChangeLimits limits, out ChangeHeader header, out ChangeColumns columns)

@@ -1,4 +1,5 @@
 using System.Runtime.CompilerServices;
+using System.Runtime.InteropServices;
 
 namespace Automerge.Changes;
 
@@ -91,18 +92,19 @@ public sealed class ChangeQueue
     {
         ArgumentNullException.ThrowIfNull(graph);
         ArgumentNullException.ThrowIfNull(chunk);
-        if (_entries.ContainsKey(hash)) return QueueVerdict.Duplicate;
         long bytes = EntryOverhead + chunk.Length + (2L * ChangeHash.Size * deps.Length);
-        if (Count >= CountMax || MemoryBytes + bytes > BytesMax) return QueueVerdict.Full;
+        if (Count >= CountMax || MemoryBytes + bytes > BytesMax) return Contains(hash) ? QueueVerdict.Duplicate : QueueVerdict.Full;
 
-        Entry entry = new(hash, deps.ToArray(), chunk, _nextOrder++, bytes);
-        _entries.Add(hash, entry);
+        Entry entry = new(hash, deps.ToArray(), chunk, _nextOrder, bytes);
+        if (!_entries.TryAdd(hash, entry)) return QueueVerdict.Duplicate;
+        _nextOrder++;
         MemoryBytes += bytes;
         foreach (ref readonly ChangeHash dep in deps)
         {
             if (graph.Contains(dep)) continue;
             entry.Missing++;
-            if (!_waiting.TryGetValue(dep, out List<Entry>? waiters)) _waiting.Add(dep, waiters = []);
+            ref List<Entry>? waiters = ref CollectionsMarshal.GetValueRefOrAddDefault(_waiting, dep, out _);
+            waiters ??= [];
             waiters.Add(entry);
         }
 

@@ -67,9 +67,13 @@ public sealed partial class OpSet
     public ChangeVerdict TryApply(ReadOnlySpan<byte> changeChunk, in ChangeHash hash, ChangeGraph graph)
     {
         ArgumentNullException.ThrowIfNull(graph);
-        if (!ChunkReader.TryRead(changeChunk, out Chunk chunk, out ChunkError error)) return new ChangeVerdict(ChangeFault.Chunk, error.Describe());
-        ChangeVerdict parsed = ChangeHeader.TryParse(chunk, hash, ChangeLimits.Default, out ChangeHeader header, out ChangeColumns columns);
-        if (!parsed.IsOk) return parsed;
+        ChangeVerdict parsed = ChangeHeader.TryRead(changeChunk, hash, out ChangeHeader header, out ChangeColumns columns);
+        return parsed.IsOk ? TryApply(header, columns, graph) : parsed;
+    }
+
+    /// <summary>As the other one, for who has read the change already.</summary>
+    internal ChangeVerdict TryApply(scoped in ChangeHeader header, scoped in ChangeColumns columns, ChangeGraph graph)
+    {
         if (header.OpCount == 0) return ChangeVerdict.Ok;
         if (header.OpCount > RowsMax - RowCount) return TooLarge;
 
