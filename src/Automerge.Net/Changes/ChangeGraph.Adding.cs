@@ -116,6 +116,27 @@ public sealed partial class ChangeGraph
         if (slots > _table.Length) GrowTable(slots);
     }
 
+    /// <summary>The first rows, for another thread: see <see cref="GraphPrefix"/>.</summary>
+    public GraphPrefix FirstRows(int count)
+    {
+        ArgumentOutOfRangeException.ThrowIfGreaterThan((uint)count, (uint)Count, nameof(count));
+        return new GraphPrefix((ChangeGraph)MemberwiseClone(), count);
+    }
+
+    internal ChangeGraph CopyFirst(int count, ulong key, ChangeGraphLimits limits)
+    {
+        ChangeGraph copy = new(key, limits);
+        for (int actor = 0; actor < _actorCount; actor++) copy.AddActor(_actors[actor].Id);
+        copy.Reserve(count);
+        for (int row = 0; row < count; row++)
+        {
+            ref readonly Row entry = ref _rows[row];
+            copy.Append(_hashes[row], Deps(row), entry.Actor, entry.Seq, entry.StartOp, entry.MaxOp);
+        }
+
+        return copy;
+    }
+
     private GraphVerdict LookUp(ReadOnlySpan<ChangeHash> deps, Span<int> rows, out uint maxOp)
     {
         maxOp = 0;

@@ -17,6 +17,7 @@ internal sealed class CompactionJob : DocumentJob
 
     private readonly EngineLimits _limits;
     private readonly ReadOnlyMemory<byte> _snapshot;
+    private readonly GraphPrefix _known;
     private readonly List<ReadOnlyMemory<byte>> _changes = [];
     private readonly long _changeBytes;
 
@@ -28,6 +29,7 @@ internal sealed class CompactionJob : DocumentJob
         Stored = stored;
         _limits = limits;
         _snapshot = content.Snapshot;
+        _known = content.Graph.FirstRows(content.SnapshotRows);
         for (int row = content.SnapshotRows; row < stored.Rows;)
         {
             ReadOnlyMemory<byte> chunks = content.ChangesFrom(row, stored.Rows, out row);
@@ -71,7 +73,7 @@ internal sealed class CompactionJob : DocumentJob
                 length += chunks.Length;
             }
 
-            byte[] chunk = DocumentCompactor.Compact(_snapshot.Span, changes.AsSpan(0, length), _limits.Document, out ChangeGraph graph);
+            byte[] chunk = DocumentCompactor.Compact(_snapshot.Span, _known, changes.AsSpan(0, length), _limits.Document, out ChangeGraph graph);
             if (graph.Count != Stored.Rows) throw new AutomergeFormatException($"{graph.Count} changes instead of {Stored.Rows}");
             ArrayBufferWriter<byte> index = new(graph.EncodedLength);
             graph.WriteTo(index);

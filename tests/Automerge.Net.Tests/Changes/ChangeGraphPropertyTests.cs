@@ -98,7 +98,54 @@ public class ChangeGraphPropertyTests
         Assert.True(ChangeGraph.TryRead(output.WrittenSpan, 99, out ChangeGraph? read));
 
         ChangeGraph graph = maker.Graph;
-        Assert.Equal(graph.Count, read!.Count);
+        AssertSame(graph, read!);
+        for (int i = 0; i < 20 && graph.Count > 0; i++)
+        {
+            ChangeHash[] heads = maker.RandomHeads(3);
+            List<int> rows = [];
+            read!.CollectNotCoveredBy(heads, rows);
+            Assert.Equal(maker.NotCovered(heads, 0), rows);
+        }
+
+        ArrayBufferWriter<byte> again = new();
+        read!.WriteTo(again);
+        Assert.True(output.WrittenSpan.SequenceEqual(again.WrittenSpan));
+        Assert.Equal(
+            GraphVerdict.Added,
+            read.TryAdd(GraphMaker.Hash(-5), read.Heads.ToArray(), [200], 1, read.MaxOp + 1, 1));
+        Assert.Equal(1, read.Heads.Length);
+    }
+
+    [Theory]
+    [MemberData(nameof(Seeds))]
+    public void First_rows_stay_while_the_graph_grows(int seed)
+    {
+        GraphMaker maker = new(seed);
+        List<(GraphPrefix Rows, byte[] Sidecar)> taken = [];
+        for (int i = 0; i < 3 * seed; i++)
+        {
+            taken.Add((maker.Graph.FirstRows(maker.Graph.Count), Sidecar(maker.Graph)));
+            maker.Grow(1 + (seed % 40), 20);
+        }
+
+        foreach ((GraphPrefix rows, byte[] sidecar) in taken)
+        {
+            Assert.True(ChangeGraph.TryRead(sidecar, 1, out ChangeGraph? expected));
+            AssertSame(expected!, rows.Copy(99, ChangeGraphLimits.Default));
+            AssertSame(expected!, maker.Graph.FirstRows(rows.Count).Copy(99, ChangeGraphLimits.Default));
+        }
+    }
+
+    private static byte[] Sidecar(ChangeGraph graph)
+    {
+        ArrayBufferWriter<byte> output = new();
+        graph.WriteTo(output);
+        return output.WrittenSpan.ToArray();
+    }
+
+    private static void AssertSame(ChangeGraph graph, ChangeGraph read)
+    {
+        Assert.Equal(graph.Count, read.Count);
         Assert.Equal(graph.MaxOp, read.MaxOp);
         Assert.Equal(graph.Heads.ToArray(), read.Heads.ToArray());
         for (int row = 0; row < graph.Count; row++)
@@ -108,21 +155,5 @@ public class ChangeGraphPropertyTests
             Assert.Equal(graph.ActorAt(graph.ActorOf(row)).ToArray(), read.ActorAt(read.ActorOf(row)).ToArray());
             Assert.Equal((graph.SeqOf(row), graph.StartOpOf(row), graph.MaxOpOf(row)), (read.SeqOf(row), read.StartOpOf(row), read.MaxOpOf(row)));
         }
-
-        for (int i = 0; i < 20 && graph.Count > 0; i++)
-        {
-            ChangeHash[] heads = maker.RandomHeads(3);
-            List<int> rows = [];
-            read.CollectNotCoveredBy(heads, rows);
-            Assert.Equal(maker.NotCovered(heads, 0), rows);
-        }
-
-        ArrayBufferWriter<byte> again = new();
-        read.WriteTo(again);
-        Assert.True(output.WrittenSpan.SequenceEqual(again.WrittenSpan));
-        Assert.Equal(
-            GraphVerdict.Added,
-            read.TryAdd(GraphMaker.Hash(-5), read.Heads.ToArray(), [200], 1, read.MaxOp + 1, 1));
-        Assert.Equal(1, read.Heads.Length);
     }
 }

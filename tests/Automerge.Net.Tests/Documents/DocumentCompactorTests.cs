@@ -67,7 +67,11 @@ public class DocumentCompactorTests
             List<byte[]> changes = RandomDocument.Make(seed, 24);
             int cut = seed % (changes.Count + 1);
             byte[] snapshot = BuiltDocument.Of(changes.Take(cut)).Save();
-            Assert.Equal(BuiltDocument.Of(changes).Save(), Compact(snapshot, [.. changes.Skip(cut)]));
+            byte[] tail = Concatenate([.. changes.Skip(cut)]);
+            DocumentCompactor.Compact(snapshot, null, default, DocumentLimits.Default, out ChangeGraph graph);
+            Assert.Equal(BuiltDocument.Of(changes).Save(), DocumentCompactor.Compact(snapshot, tail, DocumentLimits.Default));
+            Assert.Equal(BuiltDocument.Of(changes).Save(), DocumentCompactor.Compact(snapshot, graph.FirstRows(graph.Count), tail, DocumentLimits.Default, out ChangeGraph whole));
+            Assert.Equal(changes.Count, whole.Count);
         }).QuickCheckThrowOnFailure();
     }
 
@@ -98,6 +102,19 @@ public class DocumentCompactorTests
         second[^1] ^= 1;
         Assert.StartsWith("change 1: Checksum", Refusal([], [first, second]), StringComparison.Ordinal);
         Assert.NotEmpty(Refusal(first, []));
+    }
+
+    [Fact]
+    public void Compact_with_changes_known_that_are_not_the_snapshots_is_refused()
+    {
+        List<byte[]> changes = RandomDocument.Make(3, 24), others = RandomDocument.Make(4, 24);
+        byte[] snapshot = BuiltDocument.Of(changes).Save();
+        DocumentCompactor.Compact(default, null, Concatenate([.. others]), DocumentLimits.Default, out ChangeGraph other);
+        DocumentCompactor.Compact(snapshot, null, default, DocumentLimits.Default, out ChangeGraph graph);
+        Assert.Throws<AutomergeFormatException>(() => DocumentCompactor.Compact(snapshot, other.FirstRows(graph.Count), default, DocumentLimits.Default, out _));
+        Assert.Throws<AutomergeFormatException>(() => DocumentCompactor.Compact(snapshot, graph.FirstRows(graph.Count - 1), default, DocumentLimits.Default, out _));
+        snapshot[^1] ^= 1;
+        Assert.Throws<AutomergeFormatException>(() => DocumentCompactor.Compact(snapshot, graph.FirstRows(graph.Count), default, DocumentLimits.Default, out _));
     }
 
     [Fact]
