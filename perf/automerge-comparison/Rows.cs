@@ -30,6 +30,7 @@ internal sealed record Row(string Title, string Work, string Document, int Times
         new("save after an edit: trace-one", "save", "trace-one", 9, 5, Factor: 1),
         new("save after an edit: trace-many", "save", "trace-many", 9, 5, Factor: 1),
         new("compaction of trace-one + 1,000 changes", "compact", "trace-one", 9, 5, Factor: 4),
+        new("the same, hashes of the snapshot at hand", "compact-known", "trace-one", 9, 5, Factor: 4),
         new("text view, cold, from trace-one's bytes", "text-cold", "trace-one", 9, 5, Factor: 2),
         new("replay of 259,778 edits, a transaction each", "replay-each", "-", 1, 1, Factor: 3),
         new("replay of 259,778 edits, one transaction", "replay-one", "-", 1, 1, Factor: 3),

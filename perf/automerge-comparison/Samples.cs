@@ -9,6 +9,8 @@ internal static class Samples
     // CPU time of all threads instead of time on the clock: for a machine that is busy with other things.
     private static readonly bool OfCpu = Environment.GetEnvironmentVariable("COMPARISON_CLOCK") == "cpu";
 
+    private static readonly TimeSpan WarmUpTime = TimeSpan.FromSeconds(2);
+
     /// <summary>The time of each of several runs.</summary>
     public static double[] Timed(int times, Action<int> action)
     {
@@ -23,10 +25,10 @@ internal static class Samples
         return samples;
     }
 
-    /// <summary>As <see cref="Timed"/>, after some runs that only warm up, each from a heap that holds nothing of the run before.</summary>
-    public static double[] Warm(int warmUps, int times, Action action)
+    /// <summary>As <see cref="Timed"/>, of a warm process, each from a heap that holds nothing of the run before.</summary>
+    public static double[] Warm(int times, Action action)
     {
-        for (int i = 0; i < warmUps; i++) action();
+        WarmUp(action);
         double[] samples = new double[times];
         for (int i = 0; i < times; i++)
         {
@@ -35,6 +37,14 @@ internal static class Samples
         }
 
         return samples;
+    }
+
+    /// <summary>Does something for as long as the runtime still compiles anew what is called often; node/works.mjs does the same.</summary>
+    public static void WarmUp(Action action)
+    {
+        long start = Stopwatch.GetTimestamp();
+        do action();
+        while (Stopwatch.GetElapsedTime(start) < WarmUpTime);
     }
 
     /// <summary>

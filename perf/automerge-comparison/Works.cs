@@ -22,6 +22,7 @@ internal static class Works
         "local-edit" or "local-edit-js" => LocalEdits(Inputs.Document(name), times),
         "save" => Save(name, times),
         "compact" => Compact(name, times),
+        "compact-known" => CompactKnown(name, times),
         "text-cold" => TextCold(name, times),
         "replay-each" => Replay(commitEach: true),
         "replay-one" => Replay(commitEach: false),
@@ -33,7 +34,7 @@ internal static class Works
     private static double[] Load(string name, int times)
     {
         byte[] data = Inputs.Document(name);
-        return Samples.Warm(4, times, () => Document.Load(data, Actor));
+        return Samples.Warm(times, () => Document.Load(data, Actor));
     }
 
     private static (double Peak, double Resident) Resident(string name)
@@ -47,13 +48,13 @@ internal static class Works
     private static double[] BuildAtOnce(string name, int times)
     {
         byte[] changes = Inputs.Prepared($"{name}.changes");
-        return Samples.Warm(2, times, () => new Document(Actor).ApplyChanges(changes));
+        return Samples.Warm(times, () => new Document(Actor).ApplyChanges(changes));
     }
 
     private static double[] BuildOneByOne(string name, int times)
     {
         List<ReadOnlyMemory<byte>> changes = Inputs.Chunks(Inputs.Prepared($"{name}.changes"));
-        return Samples.Warm(2, times, () =>
+        return Samples.Warm(times, () =>
         {
             Document document = new(Actor);
             for (int i = 0; i < OneByOne; i++) document.ApplyChanges(changes[i].Span);
@@ -83,7 +84,7 @@ internal static class Works
     {
         Document document = Document.Load(Inputs.Document(name), Actor);
         ObjectId text = TextOf(document.View);
-        for (int i = 0; i < 3; i++) EditAndSave();
+        Samples.WarmUp(() => EditAndSave());
         return [.. Enumerable.Range(0, times).Select(_ => EditAndSave())];
 
         // After an edit, or there would be nothing to do: what was loaded is what would be saved.
@@ -103,13 +104,22 @@ internal static class Works
     private static double[] Compact(string name, int times)
     {
         byte[] data = Inputs.Document(name), changes = Inputs.Prepared($"{name}.edits");
-        return Samples.Warm(4, times, () => DocumentCompactor.Compact(data, changes, DocumentLimits.Default));
+        return Samples.Warm(times, () => DocumentCompactor.Compact(data, changes, DocumentLimits.Default));
+    }
+
+    // As the server does it, which has the changes of the document in memory.
+    private static double[] CompactKnown(string name, int times)
+    {
+        byte[] data = Inputs.Document(name), changes = Inputs.Prepared($"{name}.edits");
+        DocumentCompactor.Compact(data, null, [], DocumentLimits.Default, out ChangeGraph graph);
+        GraphPrefix known = graph.FirstRows(graph.Count);
+        return Samples.Warm(times, () => DocumentCompactor.Compact(data, known, changes, DocumentLimits.Default, out _));
     }
 
     private static double[] TextCold(string name, int times)
     {
         byte[] data = Inputs.Document(name);
-        return Samples.Warm(4, times, () =>
+        return Samples.Warm(times, () =>
         {
             DocumentView view = Document.Load(data, Actor).View;
             view.Text(TextOf(view));

@@ -22,7 +22,16 @@ export function timed(times, action) {
   return samples
 }
 
-function freeing(times, action) {
+// Does something until it is compiled as well as it ever will be.
+function warmUp(action) {
+  const start = performance.now()
+  do action()
+  while (performance.now() - start < 2000)
+}
+
+// Of a warm process: `action` gives what is to be freed.
+function warm(times, action) {
+  warmUp(() => action().free())
   return timed(times, () => action().free())
 }
 
@@ -69,8 +78,7 @@ function replay(commitEach) {
 export const works = {
   load: (name, times) => {
     const bytes = document(name)
-    freeing(1, () => load(bytes))
-    return freeing(times, () => load(bytes))
+    return warm(times, () => load(bytes))
   },
   peak: name => {
     const bytes = document(name)
@@ -82,7 +90,7 @@ export const works = {
   },
   "build-at-once": (name, times) => {
     const changes = chunks(prepared(`${name}.changes`))
-    return freeing(times, () => {
+    return warm(times, () => {
       const handle = A.getBackend(A.init({ actor }))
       handle.applyChanges(changes)
       return handle
@@ -90,10 +98,10 @@ export const works = {
   },
   "build-one-by-one": (name, times, count = 20_000) => {
     const changes = chunks(prepared(`${name}.changes`)).slice(0, count)
-    return freeing(times, () => {
+    return timed(times, () => {
       const handle = A.getBackend(A.init({ actor }))
       for (const change of changes) handle.applyChanges([change])
-      return handle
+      handle.free()
     })
   },
   "remote-edit": (name, times) => remote(document(name), prepared(`${name}.edits`), times),
@@ -106,21 +114,24 @@ export const works = {
   },
   save: (name, times) => {
     const handle = load(document(name)), text = textOf(handle)
-    return Array.from({ length: times + 3 }, () => {
+    const editAndSave = () => {
       handle.splice(text, 0, 0, "x")
       handle.commit(null, 0)
       return timed(1, () => handle.save())[0]
-    }).slice(3)
+    }
+    warmUp(editAndSave)
+    return Array.from({ length: times }, editAndSave)
   },
   compact: (name, times) => {
     const bytes = document(name), changes = prepared(`${name}.edits`)
-    return timed(times, () => {
+    return warm(times, () => {
       const handle = load(bytes)
       handle.loadIncremental(changes)
       handle.save()
-      handle.free()
+      return handle
     })
   },
+  "compact-known": (name, times) => works.compact(name, times),
   "text-cold": (name, times) => {
     const bytes = document(name)
     const read = () => {
@@ -128,8 +139,7 @@ export const works = {
       handle.text(textOf(handle))
       return handle
     }
-    freeing(1, read)
-    return freeing(times, read)
+    return warm(times, read)
   },
   "replay-each": () => replay(true),
   "replay-one": () => replay(false),
