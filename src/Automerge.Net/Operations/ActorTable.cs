@@ -9,28 +9,34 @@ namespace Automerge.Operations;
 /// <remarks>One owner, one thread.</remarks>
 internal sealed class ActorTable
 {
-    private readonly List<ActorId> _actors = [];
-    private readonly Dictionary<ActorId, int> _slots = new(ByBytes.Instance);
-    private readonly List<int> _sorted = [];      // slots in byte order
-    private int[] _ranks = new int[4];
+    // By slot: the actor, and where its bytes sort. Most documents know one actor or two.
+    private ActorId[] _actors = new ActorId[2];
+    private int[] _ranks = new int[2];
 
-    public int Count => _actors.Count;
+    // By rank.
+    private int[] _sorted = new int[2];
 
-    public ActorId this[int slot] => _actors[slot];
+    public int Count { get; private set; }
+
+    public ActorId this[int slot] => _actors.AsSpan(0, Count)[slot];
 
     /// <summary>Slots in byte order of their actors.</summary>
-    public IReadOnlyList<int> Sorted => _sorted;
+    public ReadOnlySpan<int> Sorted => _sorted.AsSpan(0, Count);
 
-    public long MemoryBytes => 200 + (_actors.Count * 120L);
+    public long MemoryBytes => 200 + (Count * 120L);
 
     /// <summary>The slot of an actor, or -1.</summary>
-    public int Find(ReadOnlySpan<byte> id) => _slots.GetAlternateLookup<ReadOnlySpan<byte>>().TryGetValue(id, out int slot) ? slot : -1;
+    public int Find(ReadOnlySpan<byte> id)
+    {
+        int rank = RankOf(id);
+        return rank < 0 ? -1 : _sorted[rank];
+    }
 
     /// <summary>The slot of an actor, which is remembered if it is new.</summary>
     public int Intern(ReadOnlySpan<byte> id)
     {
-        int slot = Find(id);
-        return slot >= 0 ? slot : Add(new ActorId(id));
+        int rank = RankOf(id);
+        return rank < 0 ? Add(new ActorId(id), ~rank) : _sorted[rank];
     }
 
     /// <summary>Place of a slot's actor among all, by bytes.</summary>
@@ -44,43 +50,38 @@ internal sealed class ActorTable
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public bool IsLess(LocalId left, LocalId right) => Compare(left, right) < 0;
 
-    private int Add(ActorId actor)
+    // Where the actor is, or else the complement of where it belongs.
+    private int RankOf(ReadOnlySpan<byte> id)
     {
-        int slot = _actors.Count;
-        _actors.Add(actor);
-        _slots.Add(actor, slot);
-        if (slot == _ranks.Length) Array.Resize(ref _ranks, 2 * slot);
-        int low = 0, high = _sorted.Count;
-        while (low < high)
+        int low = 0, high = Count - 1;
+        while (low <= high)
         {
             int middle = (low + high) >>> 1;
-            if (_actors[_sorted[middle]].CompareTo(actor) < 0) low = middle + 1;
-            else high = middle;
+            int order = _actors[_sorted[middle]].Bytes.SequenceCompareTo(id);
+            if (order == 0) return middle;
+            if (order < 0) low = middle + 1;
+            else high = middle - 1;
         }
 
-        foreach (ref int rank in _ranks.AsSpan(0, slot)) rank += rank >= low ? 1 : 0;
-        _ranks[slot] = low;
-        _sorted.Insert(low, slot);
-        return slot;
+        return ~low;
     }
 
-    private sealed class ByBytes : IEqualityComparer<ActorId>, IAlternateEqualityComparer<ReadOnlySpan<byte>, ActorId>
+    private int Add(ActorId actor, int place)
     {
-        public static readonly ByBytes Instance = new();
-
-        public bool Equals(ActorId x, ActorId y) => x == y;
-
-        public int GetHashCode(ActorId obj) => obj.GetHashCode();
-
-        public ActorId Create(ReadOnlySpan<byte> alternate) => new(alternate);
-
-        public bool Equals(ReadOnlySpan<byte> alternate, ActorId other) => alternate.SequenceEqual(other.Bytes);
-
-        public int GetHashCode(ReadOnlySpan<byte> alternate)
+        int slot = Count;
+        if (slot == _actors.Length)
         {
-            HashCode hash = default;
-            hash.AddBytes(alternate);
-            return hash.ToHashCode();
+            Array.Resize(ref _actors, 2 * slot);
+            Array.Resize(ref _ranks, 2 * slot);
+            Array.Resize(ref _sorted, 2 * slot);
         }
+
+        foreach (ref int rank in _ranks.AsSpan(0, slot)) rank += rank >= place ? 1 : 0;
+        _sorted.AsSpan(place, slot - place).CopyTo(_sorted.AsSpan(place + 1));
+        _actors[slot] = actor;
+        _ranks[slot] = place;
+        _sorted[place] = slot;
+        Count++;
+        return slot;
     }
 }

@@ -7,15 +7,27 @@ namespace Automerge.Operations;
 /// <remarks>One owner, one thread.</remarks>
 internal sealed class NameTable
 {
+    // Up to this many names a search through all is faster than a table, which most documents need not pay for.
+    private const int NamesWithoutTable = 12;
+
     private readonly List<(byte[] Utf8, string? Text)> _names = [];
-    private readonly Dictionary<byte[], int> _numbers = new(ByBytes.Instance);
+    private Dictionary<byte[], int>? _numbers;
 
     public int Count => _names.Count;
 
     public long MemoryBytes { get; private set; } = 200;
 
     /// <summary>The number of a name, or -1.</summary>
-    public int Find(ReadOnlySpan<byte> utf8) => _numbers.GetAlternateLookup<ReadOnlySpan<byte>>().TryGetValue(utf8, out int number) ? number : -1;
+    public int Find(ReadOnlySpan<byte> utf8)
+    {
+        if (_numbers is not null) return _numbers.GetAlternateLookup<ReadOnlySpan<byte>>().TryGetValue(utf8, out int number) ? number : -1;
+        for (int i = 0; i < _names.Count; i++)
+        {
+            if (utf8.SequenceEqual(_names[i].Utf8)) return i;
+        }
+
+        return -1;
+    }
 
     /// <summary>The number of a name, or -1.</summary>
     public int Find(string text)
@@ -36,7 +48,8 @@ internal sealed class NameTable
         byte[] bytes = utf8.ToArray();
         number = _names.Count;
         _names.Add((bytes, null));
-        _numbers.Add(bytes, number);
+        if (_numbers is not null) _numbers.Add(bytes, number);
+        else if (_names.Count > NamesWithoutTable) MakeTable();
         MemoryBytes += 100 + bytes.Length;
         return number;
     }
@@ -47,7 +60,7 @@ internal sealed class NameTable
         for (int number = count; number < _names.Count; number++)
         {
             byte[] utf8 = _names[number].Utf8;
-            _numbers.Remove(utf8);
+            _numbers?.Remove(utf8);
             MemoryBytes -= 100 + utf8.Length;
         }
 
@@ -67,6 +80,12 @@ internal sealed class NameTable
 
     /// <summary>Byte order, which is that of map keys.</summary>
     public int Compare(int left, int right) => left == right ? 0 : Utf8(left).SequenceCompareTo(Utf8(right));
+
+    private void MakeTable()
+    {
+        _numbers = new Dictionary<byte[], int>(2 * _names.Count, ByBytes.Instance);
+        for (int i = 0; i < _names.Count; i++) _numbers.Add(_names[i].Utf8, i);
+    }
 
     private sealed class ByBytes : IEqualityComparer<byte[]>, IAlternateEqualityComparer<ReadOnlySpan<byte>, byte[]>
     {

@@ -10,8 +10,8 @@ public sealed partial class OpSet
     private readonly List<LocalId> _predecessors = [];
     private readonly List<AppliedOp> _applied = [];
 
-    // Places of operations whose memory is kept for the next change; a pasted book has a million.
-    private const int AppliedKeptMax = 4096;
+    // Places of operations, and predecessors, whose memory is kept for the next change: most have a few, a pasted book has a million.
+    private const int AppliedKeptMax = 64;
 
     private static ChangeVerdict TooLarge => new(ChangeFault.Limit, "the document would be too large");
 
@@ -38,7 +38,9 @@ public sealed partial class OpSet
         }
 
         _applied.Clear();
-        if (_applied.Capacity > AppliedKeptMax) _applied.Capacity = AppliedKeptMax;
+        _predecessors.Clear();
+        if (_applied.Capacity > AppliedKeptMax) _applied.Capacity = 0;
+        if (_predecessors.Capacity > AppliedKeptMax) _predecessors.Capacity = 0;
         return verdict;
     }
 
