@@ -52,6 +52,7 @@ public sealed partial class ChangeGraph
             if (verdict != GraphVerdict.Added) return verdict;
             if (seq != lastSeq + 1) return GraphVerdict.SeqGap;
             if (startOp <= maxOpOfDeps) return GraphVerdict.StartOpNotAfterDeps;
+            if (opCount == 0 && startOp != maxOpOfDeps + 1) return GraphVerdict.EmptyAfterGap;
             if (startOp > (ulong)MaxOp + 1 + _limits.StartOpSlack) return GraphVerdict.GapTooLarge;
             if (_headCount + 1 - HeadsAmong(depRows) > _limits.HeadsMax) return GraphVerdict.TooManyHeads;
             if (previous >= 0 && !ReachesBack(depRows, previous)) return GraphVerdict.PreviousNotAncestor;

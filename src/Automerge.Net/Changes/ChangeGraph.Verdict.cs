@@ -38,6 +38,12 @@ public enum GraphVerdict : byte
 
     /// <summary>The document would have more heads than <see cref="ChangeGraphLimits.HeadsMax"/>.</summary>
     TooManyHeads,
+
+    /// <summary>
+    /// A change without operations does not say the counter that follows those of its dependencies: Automerge 3.5.0 takes it in, and misses operations when it loads its
+    /// own save.
+    /// </summary>
+    EmptyAfterGap,
 }
 
 /// <summary>Bounds that keep one document from costing without limit.</summary>

@@ -148,6 +148,7 @@ internal sealed class ChangeRebuilder : IDisposable
         }
 
         if (_changes.StartOp(row) <= reached) DocumentFault.Throw("max_op is lower than start_op");
+        if (_changes.OpCount(row) == 0 && _changes.StartOp(row) != (long)reached + 1) DocumentFault.Throw("missing operations");
     }
 
     private void Report(IDocumentSink sink, int row, ref ChangeFields fields, ReadOnlySpan<int> depRows)

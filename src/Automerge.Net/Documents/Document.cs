@@ -135,19 +135,20 @@ public sealed partial class Document
         _others.Clear();
         int otherCount = PendingChangeOps.CollectActors(_pending, Ops.Actors, _localActors, _others);
         byte[] message = string.IsNullOrEmpty(transaction.Message) ? [] : Encoding.UTF8.GetBytes(transaction.Message);
+        uint startOp = _pending.Count > 0 ? _pending.StartOp : MaxOpOf(transaction.Deps) + 1;
         ChangeFields fields = new()
         {
             Deps = transaction.Deps,
             Actor = transaction.Actor.Bytes,
             Seq = transaction.Seq,
-            StartOp = _pending.StartOp,
+            StartOp = startOp,
             Time = transaction.Time,
             Message = message,
             OtherActorCount = otherCount,
             OtherActors = _others.Written,
         };
         ReadOnlySpan<byte> chunk = _encoder.Encode(fields, new PendingChangeOps(_pending, Ops.Names, _localActors), out ChangeHash hash);
-        GraphVerdict verdict = Graph.TryAdd(hash, transaction.Deps, transaction.Actor.Bytes, transaction.Seq, _pending.StartOp, (uint)_pending.Count);
+        GraphVerdict verdict = Graph.TryAdd(hash, transaction.Deps, transaction.Actor.Bytes, transaction.Seq, startOp, (uint)_pending.Count);
         if (verdict != GraphVerdict.Added)
         {
             Rollback();
@@ -194,6 +195,14 @@ public sealed partial class Document
         deps[~place] = Graph.HashAt(tip);
         heads[~place..].CopyTo(deps.AsSpan(~place + 1));
         return deps;
+    }
+
+    // A change without operations may leave no counters out after its dependencies: what did operations would be missing in a save.
+    private uint MaxOpOf(ChangeHash[] deps)
+    {
+        uint maxOp = 0;
+        foreach (ref readonly ChangeHash dep in deps.AsSpan()) maxOp = Math.Max(maxOp, Graph.MaxOpOf(Graph.Find(dep)));
+        return maxOp;
     }
 
     // An actor's change may follow these if all his others come before them.

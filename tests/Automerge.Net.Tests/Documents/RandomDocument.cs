@@ -43,7 +43,7 @@ internal sealed class RandomDocument
             Deps = author.Document.Graph.Heads.ToArray(),
             Actor = author.Actor,
             Seq = (uint)author.Made + 1,
-            StartOp = edits.StartOp,
+            StartOp = edits.Operations.Count == 0 ? author.Document.Graph.MaxOp + 1 : edits.StartOp,
             Time = _random.Next(8) switch { 0 => -1, 1 => _random.NextInt64(1L << 40), _ => 1_700_000_000 + author.Changes.Count },
             Message = _random.Next(4) switch { 0 => "same", 1 => $"message {_random.Next()}", _ => null },
             Operations = edits.Operations,
