@@ -122,6 +122,9 @@ internal sealed class ChangeTable : IDisposable
         }
 
         if (!actors.AtEnd || !sequences.AtEnd || !maxOps.AtEnd) DocumentFault.Throw("change columns differ in length");
+
+        // 3.5.0 never writes such an actor, and panics when it reads one in most documents.
+        if (made.AsSpan().Contains(0u)) DocumentFault.Throw("an actor is listed that made no change");
         for (int actor = 0; actor < made.Length; actor++)
         {
             _firstByActor[actor + 1] = _firstByActor[actor] + (int)made[actor];

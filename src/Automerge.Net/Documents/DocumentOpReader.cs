@@ -141,6 +141,7 @@ internal ref struct DocumentOpReader
     {
         ReadObject();
         ulong id = ReadId();
+        if (id >> 32 <= _object >> 32 && _object != 0) DocumentFault.Throw("an operation comes before the one that makes its object");
         if (!_insert.TryNext(out bool insert) | !_action.TryNext(out long action) || action < 0) Missing("insert or action");
         if (action == (long)OpAction.Delete || action > (long)OpAction.Mark) DocumentFault.Throw("unrecognized action");
         (int keyActor, uint key) = ReadKey(id, insert);
@@ -292,8 +293,7 @@ internal ref struct DocumentOpReader
         switch (action)
         {
             case OpAction.Mark: _marks.Add(id, begins: named); break;
-            case OpAction.MakeList or OpAction.MakeText: _kinds.Make(id, isList: true); break;
-            case OpAction.MakeMap or OpAction.MakeTable: _kinds.Make(id, isList: false); break;
+            case OpAction.MakeMap or OpAction.MakeList or OpAction.MakeText or OpAction.MakeTable: _kinds.Make(id, action); break;
             default: break;
         }
     }
@@ -435,7 +435,7 @@ internal ref struct DocumentOpReader
             if (!_successorActor.TryNext(out long actor) | !_successorCounter.TryNext(out long counter)) Missing("successor");
             if ((ulong)actor >= (ulong)_actorCount || counter <= 0) DocumentFault.Throw("successor id out of range");
             ulong successor = ((ulong)counter << 32) | (uint)actor;
-            if (successor <= previous) DocumentFault.Throw("successors not ascending, or not after their operation");
+            if (successor <= previous || (ulong)counter <= id >> 32) DocumentFault.Throw("successors not ascending, or not after their operation");
             _group.AddSuccessor(successor, id);
             previous = successor;
             _deleted = successor;

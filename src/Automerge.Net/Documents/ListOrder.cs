@@ -38,7 +38,7 @@ internal sealed class ListOrder
 
         Run run = path[at];
         if (offset + 1 < run.Count) sibling = run.First + ((offset + 1) * OneCounter);
-        if (id <= reference || id >= sibling) DocumentFault.Throw("list elements out of order");
+        if (id >> 32 <= reference >> 32 || id >= sibling) DocumentFault.Throw("list elements out of order");
 
         _path.RemoveRange(at + 1, _path.Count - at - 1);
         bool next = id == reference + OneCounter;
