@@ -40,6 +40,10 @@ internal sealed class LockstepNode : IDisposable
     /// <summary>What 3.5.0 reads in documents: heads and content.</summary>
     public IReadOnlyList<JsonElement> Read(IEnumerable<byte[]> documents) => [.. Ask(JsonSerializer.Serialize(new { documents })).EnumerateArray()];
 
+    /// <summary>What 3.5.0 makes of documents and changes on top of them: heads, content, its save; and whether it reads that save, and what then.</summary>
+    public IReadOnlyList<JsonElement> Judge(IEnumerable<(byte[] Document, IReadOnlyList<byte[]> Changes)> trials) =>
+        [.. Ask(JsonSerializer.Serialize(new { trials = trials.Select(trial => new { document = trial.Document, changes = trial.Changes }) })).EnumerateArray()];
+
     public void Dispose()
     {
         if (!_process.HasExited) _process.Kill();

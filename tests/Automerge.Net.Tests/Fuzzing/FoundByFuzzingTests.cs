@@ -1,0 +1,141 @@
+using Automerge.Changes;
+using Automerge.Documents;
+using Automerge.Format;
+using Automerge.Tests.Changes;
+using Automerge.Tests.Documents;
+using Automerge.Values;
+
+namespace Automerge.Tests.Fuzzing;
+
+/// <summary>What was taken in once and must not be: automerge 3.5.0 breaks on it, on the spot or later.</summary>
+public class FoundByFuzzingTests
+{
+    // 3.5.0 loads this document, and its changes break every other document that takes them in ("Missing from Index").
+    [Fact]
+    public void Load_document_with_operations_in_a_table_is_refused() => AssertRefused(
+        Honest(new ChangeOp { Key = OpKey.Map("t"), Action = OpAction.MakeMap }, Put(new OpId(1, TestChanges.Alice), "k")),
+        rows => rows[0].Action = (long)OpAction.MakeTable,
+        "table");
+
+    [Fact]
+    public void Load_document_with_a_predecessor_of_the_same_counter_is_refused()
+    {
+        byte[] alice = Change(TestChanges.Alice, [Put(null, "k")]), bob = Change(TestChanges.Bob, [Put(null, "k")]);
+        AssertRefused(BuiltDocument.Of([alice, bob]).Save(), rows => rows[0].Successors.Add(rows[1].Id), "successors");
+    }
+
+    [Fact]
+    public void Load_document_with_an_operation_before_its_object_is_refused()
+    {
+        byte[] alice = Change(TestChanges.Alice, [Put(null, "k"), new ChangeOp { Key = OpKey.Map("m"), Action = OpAction.MakeMap }]);
+        byte[] bob = Change(TestChanges.Bob, [Put(null, "l")]);
+        AssertRefused(BuiltDocument.Of([alice, bob]).Save(), MoveIntoMap, "object");
+
+        static void MoveIntoMap(List<DocumentRow> rows)
+        {
+            DocumentRow moved = rows.Find(row => row.Key is [(byte)'l'])!, made = rows.Find(row => row.Key is [(byte)'m'])!;
+            moved.Object = made.Id;
+            rows.Remove(moved);
+            rows.Add(moved);
+        }
+    }
+
+    [Fact]
+    public void Load_document_with_an_element_after_one_of_the_same_counter_is_refused()
+    {
+        byte[] make = new Change { Actor = TestChanges.Alice, Seq = 1, StartOp = 1, Operations = [new ChangeOp { Key = OpKey.Map("t"), Action = OpAction.MakeText }] }.Encode(out ChangeHash made);
+        ChangeOp insert = new() { Object = new OpId(1, TestChanges.Alice), Key = OpKey.Head, Insert = true, Action = OpAction.Set, Value = TestChanges.Text("x") };
+        byte[] alice = new Change { Actor = TestChanges.Alice, Seq = 2, StartOp = 2, Deps = [made], Operations = [insert] }.Encode(out _);
+        byte[] bob = new Change { Actor = TestChanges.Bob, Seq = 1, StartOp = 2, Deps = [made], Operations = [insert] }.Encode(out _);
+        AssertRefused(BuiltDocument.Of([make, alice, bob]).Save(), PutBobAfterAlice, "order");
+
+        static void PutBobAfterAlice(List<DocumentRow> rows)
+        {
+            (rows[1], rows[2]) = (rows[2], rows[1]);
+            rows[2].Element = rows[1].Id;
+        }
+    }
+
+    // 3.5.0 panics when it loads this.
+    [Fact]
+    public void Load_document_with_an_actor_without_changes_is_refused()
+    {
+        foreach (byte[] honest in (byte[][])[new Document(TestChanges.Alice).Save(), Honest(Put(null, "k"))])
+        {
+            DocumentParts parts = DocumentParts.Parse(honest);
+            parts.Actors.Add([0xff]);
+            AssertRefused(parts.Write(), "no change");
+        }
+    }
+
+    // 3.5.0 takes the change in, and cannot load its own save ("missing ops").
+    [Theory]
+    [InlineData(1u, 3u)]
+    [InlineData(2u, 4u)]
+    [InlineData(0u, 2u)]
+    public void Empty_change_that_leaves_counters_out_is_refused(uint operationsBefore, uint startOp)
+    {
+        Document document = new(TestChanges.Alice);
+        document.ApplyChanges(Change(TestChanges.Alice, [.. Enumerable.Range(0, (int)operationsBefore).Select(i => Put(null, $"k{i}"))]));
+        byte[] saved = document.Save();
+        byte[] empty = new Change { Actor = TestChanges.Bob, Seq = 1, StartOp = startOp, Deps = [.. document.Heads] }.Encode(out ChangeHash hash);
+        AutomergeFormatException refused = Assert.Throws<AutomergeFormatException>(() => document.ApplyChanges(empty));
+        Assert.Contains(nameof(GraphVerdict.EmptyAfterGap), refused.Message, StringComparison.Ordinal);
+        Assert.Equal(saved, document.Save());
+
+        document.ApplyChanges(new Change { Actor = TestChanges.Bob, Seq = 1, StartOp = startOp - 1, Deps = [.. document.Heads] }.Encode(out hash));
+        Assert.Equal([hash], document.Heads);
+    }
+
+    [Fact]
+    public void Load_document_with_an_empty_change_that_leaves_counters_out_is_refused()
+    {
+        Document document = new(TestChanges.Alice);
+        document.CommitEmpty();
+        DocumentParts parts = DocumentParts.Parse(document.Save());
+        int maxOp = parts.ChangeColumns.FindIndex(column => column.Spec == Automerge.Columns.ColumnSpec.MaxOp);
+        parts.ChangeColumns[maxOp] = parts.ChangeColumns[maxOp] with { Bytes = [0x7f, 5] };
+        parts.RepairHeads(DocumentLimits.Default);
+        AssertRefused(parts.Write(), "missing operations");
+    }
+
+    [Fact]
+    public void Commit_of_nothing_beside_later_changes_leaves_no_counters_out()
+    {
+        Document document = new(TestChanges.Alice);
+        document.CommitEmpty();
+        ChangeHash[] heads = [.. document.Heads];
+        using (Transaction transaction = document.Begin())
+        {
+            transaction.Put(ObjectId.Root, "k", 1);
+            transaction.Commit();
+        }
+
+        using (Transaction isolated = document.BeginAt(heads)) document.Commit(isolated);
+        Assert.Equal(2, document.Heads.Count);
+        Assert.Equal(document.Heads, Document.Load(document.Save(), TestChanges.Bob).Heads);
+        Assert.All(document.History, change => Assert.Equal(1u, change.StartOp));
+    }
+
+    private static ChangeOp Put(OpId? target, string key) => new() { Object = target, Key = OpKey.Map(key), Action = OpAction.Set, Value = TestChanges.Text("x") };
+
+    private static byte[] Change(ActorId actor, ChangeOp[] operations) => new Change { Actor = actor, Seq = 1, StartOp = 1, Operations = operations }.Encode(out _);
+
+    private static byte[] Honest(params ChangeOp[] operations) => BuiltDocument.Of([Change(TestChanges.Alice, operations)]).Save();
+
+    private static void AssertRefused(byte[] honest, Action<List<DocumentRow>> alter, string why)
+    {
+        DocumentParts parts = DocumentParts.Parse(honest);
+        List<DocumentRow> rows = DocumentRows.Read(parts.OpColumns);
+        alter(rows);
+        parts.OpColumns = DocumentRows.Write(rows);
+        parts.RepairHeads(DocumentLimits.Default);
+        AssertRefused(parts.Write(), why);
+    }
+
+    private static void AssertRefused(byte[] document, string why)
+    {
+        AutomergeFormatException refused = Assert.Throws<AutomergeFormatException>(() => Document.Load(document, TestChanges.Bob));
+        Assert.Contains(why, refused.Message, StringComparison.Ordinal);
+    }
+}
