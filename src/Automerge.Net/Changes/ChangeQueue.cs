@@ -34,8 +34,11 @@ public sealed class ChangeQueue
     // What an entry costs beside its bytes and dependencies: object, table entries, list of waiters.
     private const int EntryOverhead = 256;
 
+    // Changes for which there is room at any time, once there was.
+    private const int CapacityKept = 1024;
+
     private readonly Dictionary<ChangeHash, Entry> _entries;
-    private readonly Dictionary<ChangeHash, List<Entry>> _waiting;   // by the hash they wait for
+    private readonly Dictionary<ChangeHash, Waiters> _waiting;       // by the hash they wait for
     private readonly List<Entry> _ready = [];
     private long _nextOrder;
 
@@ -47,7 +50,7 @@ public sealed class ChangeQueue
     {
         KeyedHashComparer comparer = new(key);
         _entries = new Dictionary<ChangeHash, Entry>(comparer);
-        _waiting = new Dictionary<ChangeHash, List<Entry>>(comparer);
+        _waiting = new Dictionary<ChangeHash, Waiters>(comparer);
         CountMax = countMax;
         BytesMax = bytesMax;
     }
@@ -103,9 +106,7 @@ public sealed class ChangeQueue
         {
             if (graph.Contains(dep)) continue;
             entry.Missing++;
-            ref List<Entry>? waiters = ref CollectionsMarshal.GetValueRefOrAddDefault(_waiting, dep, out _);
-            waiters ??= [];
-            waiters.Add(entry);
+            CollectionsMarshal.GetValueRefOrAddDefault(_waiting, dep, out _).Add(entry);
         }
 
         if (entry.Missing == 0) _ready.Add(entry);
@@ -115,7 +116,7 @@ public sealed class ChangeQueue
     /// <summary>Notes that a change has been added to the graph without passing through the queue.</summary>
     public void Release(in ChangeHash added)
     {
-        if (_waiting.Remove(added, out List<Entry>? waiters)) Satisfy(waiters, _ready);
+        if (_waiting.Remove(added, out Waiters waiters)) Satisfy(waiters, _ready);
     }
 
     /// <summary>
@@ -134,10 +135,11 @@ public sealed class ChangeQueue
             Entry entry = _ready[i];
             Forget(entry);
             ready.Add(new QueuedChange(entry.Hash, entry.Chunk));
-            if (_waiting.Remove(entry.Hash, out List<Entry>? waiters)) Satisfy(waiters, _ready);
+            if (_waiting.Remove(entry.Hash, out Waiters waiters)) Satisfy(waiters, _ready);
         }
 
         _ready.Clear();
+        Shrink();
     }
 
     /// <summary>
@@ -183,8 +185,8 @@ public sealed class ChangeQueue
         while (pending.TryPop(out ChangeHash hash))
         {
             if (_entries.TryGetValue(hash, out Entry? entry)) Unlink(entry);
-            if (!_waiting.Remove(hash, out List<Entry>? waiters)) continue;
-            foreach (Entry waiter in waiters) pending.Push(waiter.Hash);
+            if (!_waiting.Remove(hash, out Waiters waiters)) continue;
+            for (int i = 0; i < waiters.Count; i++) pending.Push(waiters[i].Hash);
         }
 
         return before - Count;
@@ -217,12 +219,21 @@ public sealed class ChangeQueue
         missing.Sort(start, missing.Count - start, null);
     }
 
-    private static void Satisfy(List<Entry> waiters, List<Entry> ready)
+    private static void Satisfy(in Waiters waiters, List<Entry> ready)
     {
-        foreach (Entry waiter in waiters)
+        for (int i = 0; i < waiters.Count; i++)
         {
-            if (--waiter.Missing == 0) ready.Add(waiter);
+            if (--waiters[i].Missing == 0) ready.Add(waiters[i]);
         }
+    }
+
+    // What a batch of thousands took is not kept when it has gone through.
+    private void Shrink()
+    {
+        if (_entries.Capacity <= CapacityKept || Count > _entries.Capacity / 8) return;
+        _entries.TrimExcess();
+        _waiting.TrimExcess();
+        _ready.Capacity = 0;
     }
 
     private void Forget(Entry entry)
@@ -238,8 +249,9 @@ public sealed class ChangeQueue
         if (entry.Missing == 0) _ready.Remove(entry);
         foreach (ref readonly ChangeHash dep in entry.Deps.AsSpan())
         {
-            if (!_waiting.TryGetValue(dep, out List<Entry>? waiters)) continue;
-            waiters.RemoveAll(other => ReferenceEquals(other, entry));
+            ref Waiters waiters = ref CollectionsMarshal.GetValueRefOrNullRef(_waiting, dep);
+            if (Unsafe.IsNullRef(ref waiters)) continue;
+            waiters.Remove(entry);
             if (waiters.Count == 0) _waiting.Remove(dep);
         }
     }
@@ -252,6 +264,35 @@ public sealed class ChangeQueue
         public readonly long Order = order;
         public readonly long Bytes = bytes;
         public int Missing;
+    }
+
+    /// <summary>Who waits for a hash, in the order in which they came: nearly always one.</summary>
+    private struct Waiters
+    {
+        private Entry? _first;
+        private List<Entry>? _others;
+
+        public readonly int Count => (_first is null ? 0 : 1) + (_others?.Count ?? 0);
+
+        public readonly Entry this[int index] => index == 0 ? _first! : _others![index - 1];
+
+        public void Add(Entry entry)
+        {
+            if (_first is null) _first = entry;
+            else (_others ??= []).Add(entry);
+        }
+
+        public void Remove(Entry entry)
+        {
+            if (_first != entry)
+            {
+                _others?.Remove(entry);
+                return;
+            }
+
+            _first = _others is { Count: > 0 } ? _others[0] : null;
+            if (_first is not null) _others!.RemoveAt(0);
+        }
     }
 }
 

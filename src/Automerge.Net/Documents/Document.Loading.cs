@@ -190,7 +190,7 @@ public sealed partial class Document
             Queue.TryEnqueue(Graph, header.Hash, header.Deps, change);
         }
 
-        List<QueuedChange> ready = [];
+        List<QueuedChange> ready = new(Queue.Count);
         Queue.TakeReady(ready);
         foreach (QueuedChange change in ready)
         {

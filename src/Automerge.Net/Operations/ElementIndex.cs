@@ -1,3 +1,5 @@
+using System.Diagnostics;
+
 namespace Automerge.Operations;
 
 /// <summary>
@@ -8,8 +10,44 @@ namespace Automerge.Operations;
 internal sealed class ElementIndex
 {
     private readonly List<ActorElements> _actors = [];
+    private bool _isDeferred;
 
     public long MemoryBytes { get; private set; } = 100;
+
+    /// <summary>While a whole document is read, elements are not taken note of one by one, and none is found: <see cref="Fill"/> makes up for it at a third of the cost.</summary>
+    public void Defer() => _isDeferred = true;
+
+    /// <summary>Takes note of all elements there are, after <see cref="Defer"/>.</summary>
+    public void Fill(IReadOnlyCollection<OpObject> objects)
+    {
+        _isDeferred = false;
+        List<List<(uint First, SequenceLeaf Leaf)>> places = [];
+        List<uint> greatest = [];
+        foreach (OpObject sequence in objects)
+        {
+            for (SequenceLeaf? leaf = (sequence as SequenceObject)?.First; leaf is not null; leaf = leaf.Next)
+            {
+                foreach (ref readonly ElementRun run in leaf.Runs.AsSpan(0, leaf.Count))
+                {
+                    while (places.Count <= run.Id.Actor)
+                    {
+                        places.Add([]);
+                        greatest.Add(0);
+                    }
+
+                    places[run.Id.Actor].Add((run.Id.Counter, leaf));
+                    greatest[run.Id.Actor] = Math.Max(greatest[run.Id.Actor], run.Last.Counter);
+                }
+            }
+        }
+
+        for (int actor = 0; actor < places.Count; actor++)
+        {
+            places[actor].Sort(static (left, right) => left.First.CompareTo(right.First));
+            AddActor();
+            MemoryBytes += _actors[actor].Fill(places[actor], greatest[actor]);
+        }
+    }
 
     /// <summary>The leaf that has the element if any has.</summary>
     public SequenceLeaf? Find(LocalId id) => id.Actor < _actors.Count ? _actors[id.Actor].Find(id.Counter) : null;
@@ -17,19 +55,22 @@ internal sealed class ElementIndex
     /// <summary>Says that <paramref name="count"/> consecutive elements are in a leaf.</summary>
     public void Assign(LocalId first, int count, SequenceLeaf leaf)
     {
-        while (_actors.Count <= first.Actor)
-        {
-            _actors.Add(new ActorElements());
-            MemoryBytes += 100;
-        }
-
+        if (_isDeferred) return;
+        while (_actors.Count <= first.Actor) AddActor();
         MemoryBytes += _actors[first.Actor].Assign(first.Counter, first.Counter + (uint)(count - 1), leaf);
+    }
+
+    private void AddActor()
+    {
+        _actors.Add(new ActorElements());
+        MemoryBytes += 100;
     }
 
     /// <summary>An ordered map in blocks, so that an entry in the middle moves a block at most.</summary>
     private sealed class ActorElements
     {
         private const int EntriesMax = 128;
+        private const int EntriesFilled = 96;
 
         // Of most actors in most texts there is one entry.
         private const int EntriesMin = 2;
@@ -60,6 +101,23 @@ internal sealed class ElementIndex
             if (after is not null && after != leaf) Set(last + 1, after);
             _greatest = Math.Max(_greatest, last);
             return _bytes - bytes;
+        }
+
+        // What is given is ascending. Blocks are left with room, or each of the next entries would split one.
+        public long Fill(List<(uint First, SequenceLeaf Leaf)> places, uint greatest)
+        {
+            Debug.Assert(_blocks.Count == 0, "to be filled once");
+            _greatest = greatest;
+            SequenceLeaf? last = null;
+            foreach ((uint first, SequenceLeaf leaf) in places)
+            {
+                if (leaf == last) continue;
+                if (_blocks.Count == 0 || _blocks[^1].Count == EntriesFilled) Add(_blocks.Count, new Block(EntriesMin));
+                Insert(_blocks[^1], _blocks[^1].Count, first, leaf);
+                last = leaf;
+            }
+
+            return _bytes;
         }
 
         private int BlockOf(uint counter)
@@ -98,6 +156,11 @@ internal sealed class ElementIndex
                 }
             }
 
+            Insert(block, place, counter, leaf);
+        }
+
+        private void Insert(Block block, int place, uint counter, SequenceLeaf leaf)
+        {
             if (block.Count == block.Starts.Length)
             {
                 _bytes += block.Starts.Length * EntryBytes;

@@ -80,8 +80,11 @@ internal ref struct OpSetReader
             DocumentFault.Throw("operation id column damaged or longer than allowed");
         OpSet ops = new() { BytesMax = bytesMax };
         foreach (ActorId actor in actors) ops.Actors.Intern(actor.Bytes);
+        ops.Elements.Defer();
         OpSetReader reader = new(ops, columns, (int)rows, actors.Length);
         reader.Run();
+        ops.Elements.Fill(ops.Objects);
+        if (ops.MemoryBytes > bytesMax) DocumentFault.TooMuch("more memory than allowed");
         return ops;
     }
 
