@@ -9,7 +9,7 @@ internal static class Samples
     // CPU time of all threads instead of time on the clock: for a machine that is busy with other things.
     private static readonly bool OfCpu = Environment.GetEnvironmentVariable("COMPARISON_CLOCK") == "cpu";
 
-    private static readonly TimeSpan WarmUpTime = TimeSpan.FromSeconds(2);
+    private static readonly TimeSpan WarmUpTime = TimeSpan.FromSeconds(4);
 
     /// <summary>The time of each of several runs.</summary>
     public static double[] Timed(int times, Action<int> action)

@@ -26,7 +26,7 @@ export function timed(times, action) {
 function warmUp(action) {
   const start = performance.now()
   do action()
-  while (performance.now() - start < 2000)
+  while (performance.now() - start < 4000)
 }
 
 // Of a warm process: `action` gives what is to be freed.
