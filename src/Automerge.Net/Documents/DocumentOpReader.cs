@@ -45,6 +45,7 @@ internal ref struct DocumentOpReader
     private bool _objectIsList;
     private bool _kindKnown;
     private ulong _element;
+    private bool _elementIsMark;
     private int _string;
 
     // The element read last, when it was typed and nothing more is known of it than, perhaps, its one successor; else 0.
@@ -149,6 +150,8 @@ internal ref struct DocumentOpReader
         if (!_expand.TryNext(out bool expand)) Missing("expand");
         int markName = ReadMarkName();
         if (action != (long)OpAction.Set) Note((OpAction)action, id, markName != 0);
+        if (insert) _elementIsMark = action == (long)OpAction.Mark;
+        else if (keyActor != OpRow.MapKey && _elementIsMark) DocumentFault.Throw("an operation's element is a mark");
 
         _group.AddRow(id);
         ref OpRow op = ref _table.Add();
@@ -169,6 +172,7 @@ internal ref struct DocumentOpReader
         op.KeyStep = 0;
         _typed = insert && action == (long)OpAction.Set && !expand ? id : 0;
         ReadSuccessors(id);
+        if (_deleted != 0 && (action is (long)OpAction.Mark or (long)OpAction.Increment)) DocumentFault.Throw("an operation replaces one that is no value");
     }
 
     // After an element that was typed: how many more come that only count on from it. They join its row.
@@ -292,10 +296,16 @@ internal ref struct DocumentOpReader
     {
         switch (action)
         {
-            case OpAction.Mark: _marks.Add(id, begins: named); break;
+            case OpAction.Mark: NoteMark(id, named); break;
             case OpAction.MakeMap or OpAction.MakeList or OpAction.MakeText or OpAction.MakeTable: _kinds.Make(id, action); break;
             default: break;
         }
+    }
+
+    private readonly void NoteMark(ulong id, bool named)
+    {
+        _marks.Add(id, begins: named);
+        _kinds.Mark();
     }
 
     private void ReadObject()

@@ -68,6 +68,8 @@ public sealed partial class OpSet
 
         if (op.HasMapKey) return target is MapObject map ? ApplyToMap(ref op, map) : "a map key in a list or text";
         if (target is not SequenceObject sequence) return "a list element in a map";
+        // 3.5.0 makes none itself, and then counts it among the elements in some places and not in others.
+        if (op.Action == OpAction.Mark && !sequence.IsText) return "a mark in a list";
         ElementPlace place = default;
         if (!op.Element.IsNone && !(IsKnown(op.Element, past, author) && sequence.TryFind(op.Element, out place))) return "its element does not exist in the object, or not for its author";
         return op.Insert ? ApplyInsert(ref op, sequence, place) : ApplyToElement(ref op, sequence, place);
@@ -120,6 +122,8 @@ public sealed partial class OpSet
     private string? ApplyToElement(ref ChangeOpReader op, SequenceObject sequence, ElementPlace place)
     {
         ref ElementRun run = ref place.InRun;
+        // 3.5.0 makes none itself, and shows the value in some places and not in others.
+        if (run.Register is { } known && known.Ops[0].Action == OpAction.Mark) return "its element is a mark";
         foreach (LocalId predecessor in CollectionsMarshal.AsSpan(_predecessors))
         {
             if (run.Register is null ? predecessor != op.Element : !Holds(run.Register, predecessor)) return "a predecessor is not a value of its element";

@@ -32,12 +32,13 @@ internal sealed record DocumentRow
 /// <summary>The operation columns of a document as rows, and back, in canonical form whatever the rows say.</summary>
 internal static class DocumentRows
 {
+    private const int RowsMax = 100_000;
+
     public static List<DocumentRow> Read(List<FuzzColumn> columns)
     {
         byte[] Get(uint spec) => columns.Find(column => column.Spec == spec)?.Bytes ?? [];
-        IntegerColumnReader ids = new(Get(ColumnSpec.IdActor), signed: false, 0);
-        int count = 0;
-        while (ids.TryNext(out _)) count++;
+        Assert.True(IntegerColumnReader.TryCount(Get(ColumnSpec.IdActor), signed: false, RowsMax, out long rowCount), "columns that make no rows");
+        int count = (int)rowCount;
         IntegerColumnReader objectActor = new(Get(ColumnSpec.ObjectActor), signed: false, count), objectCounter = new(Get(ColumnSpec.ObjectCounter), signed: false, count);
         IntegerColumnReader keyActor = new(Get(ColumnSpec.KeyActor), signed: false, count), idActor = new(Get(ColumnSpec.IdActor), signed: false, 0);
         DeltaColumnReader keyCounter = new(Get(ColumnSpec.KeyCounter), count), idCounter = new(Get(ColumnSpec.IdCounter), 0), successorCounter = new(Get(ColumnSpec.SuccessorCounter), 0);

@@ -17,6 +17,34 @@ public class FoundByFuzzingTests
         rows => rows[0].Action = (long)OpAction.MakeTable,
         "table");
 
+    // 3.5.0 shows a list with it one way before it loads its save and another way after.
+    [Fact]
+    public void Mark_in_a_list_is_refused()
+    {
+        ChangeOp mark = new() { Object = new OpId(1, TestChanges.Alice), Key = OpKey.Head, Insert = true, Action = OpAction.Mark, MarkName = "bold", Value = new(2, default) };
+        byte[] InA(OpAction kind) => Change(TestChanges.Alice, [new ChangeOp { Key = OpKey.Map("t"), Action = kind }, mark]);
+        AutomergeFormatException refused = Assert.Throws<AutomergeFormatException>(() => new Document(TestChanges.Bob).ApplyChanges(InA(OpAction.MakeList)));
+        Assert.Contains("mark in a list", refused.Message, StringComparison.Ordinal);
+        AssertRefused(BuiltDocument.Of([InA(OpAction.MakeText)]).Save(), rows => rows[0].Action = (long)OpAction.MakeList, "mark in a list");
+    }
+
+    // 3.5.0 shows a text with it one way in its marks and another way in its spans.
+    [Fact]
+    public void Value_at_a_mark_is_refused()
+    {
+        OpId text = new(1, TestChanges.Alice), mark = new(2, TestChanges.Alice);
+        ChangeOp make = new() { Key = OpKey.Map("t"), Action = OpAction.MakeText }, put = new() { Object = text, Key = OpKey.ListElement(mark), Action = OpAction.Set, Value = TestChanges.Text("x") };
+        ChangeOp begin = new() { Object = text, Key = OpKey.Head, Insert = true, Action = OpAction.Mark, MarkName = "bold", Value = new(2, default) };
+        AutomergeFormatException refused = Assert.Throws<AutomergeFormatException>(() => new Document(TestChanges.Bob).ApplyChanges(Change(TestChanges.Alice, [make, begin, put])));
+        Assert.Contains("is a mark", refused.Message, StringComparison.Ordinal);
+
+        ChangeOp insert = begin with { Action = OpAction.Set, MarkName = null, Value = TestChanges.Text("y") };
+        AssertRefused(BuiltDocument.Of([Change(TestChanges.Alice, [make, insert, put])]).Save(), MakeMark, "is a mark");
+        AssertRefused(BuiltDocument.Of([Change(TestChanges.Alice, [make, insert, put with { Action = OpAction.Delete, Value = default, Predecessors = [mark] }])]).Save(), MakeMark, "no value");
+
+        static void MakeMark(List<DocumentRow> rows) => (rows[1].Action, rows[1].MarkName, rows[1].Metadata, rows[1].Value) = ((long)OpAction.Mark, "bold"u8.ToArray(), 2, []);
+    }
+
     [Fact]
     public void Load_document_with_a_predecessor_of_the_same_counter_is_refused()
     {
