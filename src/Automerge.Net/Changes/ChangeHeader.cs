@@ -49,6 +49,12 @@ public readonly ref struct ChangeHeader
     /// <summary>Bytes after the columns: opaque, kept, hashed.</summary>
     public ReadOnlySpan<byte> ExtraBytes { get; internal init; }
 
+    /// <summary>
+    /// Whether the extra bytes begin with an author: type 1, length, the author. 3.5.0 writes one into an actor's first change, and panics or refuses when it is in
+    /// another one.
+    /// </summary>
+    internal static bool NamesAuthor(ReadOnlySpan<byte> extraBytes) => extraBytes is [1, ..] && TryReadPrefixedBehind(extraBytes[1..]);
+
     internal int OtherActorCount { get; init; }
 
     /// <summary>The other actors as written, without their count.</summary>
@@ -127,6 +133,8 @@ public readonly ref struct ChangeHeader
         };
         return ChangeVerdict.Ok;
     }
+
+    private static bool TryReadPrefixedBehind(ReadOnlySpan<byte> rest) => TryReadPrefixed(ref rest, out _);
 
     internal static bool TryReadPrefixed(scoped ref ReadOnlySpan<byte> rest, out ReadOnlySpan<byte> bytes)
     {

@@ -40,6 +40,7 @@ public static class ChangeVerifier
     {
         if (header.Time is < -TimeMax or > TimeMax) return new ChangeVerdict(ChangeFault.Header, "time out of range");
         if (!Utf8.IsValid(header.Message)) return new ChangeVerdict(ChangeFault.Header, "message: invalid string encoding");
+        if (header.Seq > 1 && ChangeHeader.NamesAuthor(header.ExtraBytes)) return new ChangeVerdict(ChangeFault.Header, "an author is named by a change that is not its actor's first");
         return HasDuplicates(header.Deps) ? new ChangeVerdict(ChangeFault.NotCanonical, "a dependency is listed twice") : ChangeVerdict.Ok;
     }
 

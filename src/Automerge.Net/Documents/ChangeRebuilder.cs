@@ -82,6 +82,7 @@ internal sealed class ChangeRebuilder : IDisposable
                     Message = messages.IsNull ? default : messages.Value,
                     ExtraBytes = extra,
                 };
+                if (fields.Seq > 1 && ChangeHeader.NamesAuthor(extra)) DocumentFault.Throw("an author is named by a change that is not its actor's first");
                 Report(sink, row, ref fields, rows.AsSpan(0, (int)depCount));
             }
         }

@@ -96,6 +96,36 @@ public class FoundByFuzzingTests
         }
     }
 
+    // 3.5.0 panics ("assertion failed: change.seq() == 1"), alone or given out by a document.
+    [Theory]
+    [InlineData("0103c0ffee", false)]
+    [InlineData("0100", false)]
+    [InlineData("0101ff020107", false)]
+    [InlineData("0101", true)]
+    [InlineData("01", true)]
+    [InlineData("0203c0ffee", true)]
+    [InlineData("0180", true)]
+    public void Author_named_later_than_in_the_first_change_is_refused(string extra, bool isGood)
+    {
+        byte[] first = new Change { Actor = TestChanges.Alice, Seq = 1, StartOp = 1, Operations = [Put(null, "k")], ExtraBytes = Convert.FromHexString("0103c0ffee") }.Encode(out ChangeHash hash);
+        byte[] second = new Change { Actor = TestChanges.Alice, Seq = 2, StartOp = 2, Deps = [hash], Operations = [Put(null, "l")], ExtraBytes = Convert.FromHexString(extra) }.Encode(out _);
+        Document document = new(TestChanges.Bob);
+        document.ApplyChanges(first);
+        if (isGood) document.ApplyChanges(second);
+        else Assert.Contains("author", Assert.Throws<AutomergeFormatException>(() => document.ApplyChanges(second)).Message, StringComparison.Ordinal);
+        Assert.Equal(isGood ? 2 : 1, document.ChangeCount);
+        if (isGood) return;
+
+        byte[] plain = new Change { Actor = TestChanges.Alice, Seq = 2, StartOp = 2, Deps = [hash], Operations = [Put(null, "l")] }.Encode(out _);
+        DocumentParts parts = DocumentParts.Parse(BuiltDocument.Of([first, plain]).Save());
+        List<FuzzColumn> columns = parts.ChangeColumns;
+        byte length = (byte)((extra.Length / 2 << 4) | 7);
+        columns[^2] = columns[^2] with { Bytes = length == 0x57 ? [2, 0x57] : [0x7e, 0x57, length] };
+        columns[^1] = columns[^1] with { Bytes = [.. columns[^1].Bytes, .. Convert.FromHexString(extra)] };
+        parts.RepairHeads(DocumentLimits.Default);
+        AssertRefused(parts.Write(), "author");
+    }
+
     // 3.5.0 takes the change in, and cannot load its own save ("missing ops").
     [Theory]
     [InlineData(1u, 3u)]

@@ -165,7 +165,7 @@ internal static class OperationMaker
         {
             case 3: bytes.WriteUnsigned(random.Next(2) == 0 ? (ulong)random.Next(300) : ulong.MaxValue >> random.Next(64)); break;
             case 4 or 8 or 9: bytes.WriteSigned(random.Next(2) == 0 ? random.Next(-300, 300) : long.MinValue >> random.Next(64)); break;
-            case 5: bytes.WriteBytes(BitConverter.GetBytes(random.Next(3) switch { 0 => double.NaN, 1 => -0.0, _ => random.NextDouble() })); break;
+            case 5: bytes.WriteBytes(BitConverter.GetBytes(random.Next(3) switch { 0 => double.NegativeInfinity, 1 => -0.0, _ => random.NextDouble() })); break;
             case 6: bytes.WriteBytes(System.Text.Encoding.UTF8.GetBytes(Texts[random.Next(Texts.Length)])); break;
             case 7 or > 9: bytes.WriteBytes(new byte[random.Next(20)]); break;
             default: break;
