@@ -1,0 +1,79 @@
+using System.Security.Cryptography;
+using System.Text;
+
+namespace Ratatoskr.Http.Tokens;
+
+/// <summary>
+/// The folder with the server's own keys: one file per purpose, so that one key never does two jobs. A file holds the key in hexadecimal and belongs to the
+/// server's user alone. Backups leave the folder out: without it sessions end and API tokens no longer match, and nothing else is lost.
+/// </summary>
+/// <remarks>Used at the start, by the one process that holds the data folder.</remarks>
+public sealed class KeyFolder(string folder)
+{
+    public const string SessionSigning = "session-signing";
+    public const string TokenHashing = "token-hashing";
+
+    /// <summary>Bytes of a key; what HMAC-SHA256 puts out, below which a key would be the weaker part.</summary>
+    public const int KeyBytesMin = 32;
+
+    private const UnixFileMode OwnerOnly = UnixFileMode.UserRead | UnixFileMode.UserWrite;
+
+    /// <summary>The key of a purpose, made when there is none yet.</summary>
+    /// <exception cref="IOException">It is too short, others may read it, or it cannot be read; the message is one sentence for the operator.</exception>
+    public byte[] Open(string purpose)
+    {
+        string path = Path.Combine(folder, purpose + ".key");
+        try
+        {
+            return File.Exists(path) ? Read(path) : Make(path);
+        }
+        catch (UnauthorizedAccessException e)
+        {
+            throw new IOException($"the key file {path} cannot be read or made: {e.Message}", e);
+        }
+    }
+
+    private static byte[] Read(string path)
+    {
+        if (!OperatingSystem.IsWindows() && (File.GetUnixFileMode(path) & ~(OwnerOnly | UnixFileMode.UserExecute)) != 0)
+            throw new IOException($"the key file {path} may be read by others: make it its owner's alone (chmod 600) or, if it may have been read, remove it");
+        byte[] key;
+        try
+        {
+            key = Convert.FromHexString(File.ReadAllText(path).Trim());
+        }
+        catch (FormatException)
+        {
+            throw new IOException($"the key file {path} does not hold a key in hexadecimal");
+        }
+
+        return key.Length >= KeyBytesMin ? key : throw new IOException($"the key file {path} holds {key.Length} bytes, and a key needs at least {KeyBytesMin}");
+    }
+
+    // Complete or not there: a start that dies half-way leaves no short key behind.
+    private byte[] Make(string path)
+    {
+        byte[] key = RandomNumberGenerator.GetBytes(KeyBytesMin);
+        string unfinished = path + ".new";
+        File.Delete(unfinished);
+        FileStreamOptions options = new() { Mode = FileMode.CreateNew, Access = FileAccess.Write };
+        if (OperatingSystem.IsWindows())
+        {
+            Directory.CreateDirectory(folder);
+        }
+        else
+        {
+            Directory.CreateDirectory(folder, OwnerOnly | UnixFileMode.UserExecute);
+            options.UnixCreateMode = OwnerOnly;
+        }
+
+        using (FileStream file = new(unfinished, options))
+        {
+            file.Write(Encoding.ASCII.GetBytes(Convert.ToHexStringLower(key) + "\n"));
+            file.Flush(flushToDisk: true);
+        }
+
+        File.Move(unfinished, path);
+        return key;
+    }
+}
