@@ -1,4 +1,5 @@
 using System.Diagnostics.Metrics;
+using Ratatoskr.Engine.Limits;
 
 namespace Ratatoskr.Engine;
 
@@ -30,6 +31,7 @@ public sealed class EngineMetrics : IDisposable
     private readonly Counter<long> _broken;
     private readonly Counter<long> _mailboxFull;
     private readonly Counter<long> _storeFailures;
+    private readonly Counter<long> _rateLimited;
 
     public EngineMetrics()
     {
@@ -55,6 +57,7 @@ public sealed class EngineMetrics : IDisposable
         _broken = _meter.CreateCounter<long>("ratatoskr.documents.broken", description: "Documents stopped by an internal error");
         _mailboxFull = _meter.CreateCounter<long>("ratatoskr.mailbox.full", description: "Times a sender was held back by a full mailbox");
         _storeFailures = _meter.CreateCounter<long>("ratatoskr.store.failures", description: "Store calls that failed and are repeated");
+        _rateLimited = _meter.CreateCounter<long>("ratatoskr.rate_limited", description: "What was refused because of a rate limit, by limit");
     }
 
     internal Meter Meter => _meter;
@@ -102,6 +105,8 @@ public sealed class EngineMetrics : IDisposable
     public void MailboxFull() => _mailboxFull.Add(1);
 
     public void StoreFailed() => _storeFailures.Add(1);
+
+    public void RateLimited(RateLimitKind limit) => _rateLimited.Add(1, new KeyValuePair<string, object?>("limit", limit.ToString()));
 
     public void Dispose() => _meter.Dispose();
 }
