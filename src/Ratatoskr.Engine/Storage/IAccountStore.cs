@@ -1,3 +1,4 @@
+using System.Globalization;
 using Ratatoskr.Engine.Access;
 using Ratatoskr.Protocol.Identifiers;
 
@@ -48,31 +49,37 @@ public interface IAccountStore
     ValueTask<RegisterOutcome> RegisterAsync(DocumentRecord document, long maxDocuments, CancellationToken stop);
 
     /// <summary>The user's own document of an application: as it is, or made from <paramref name="candidate"/>; concurrent calls get the same one.</summary>
-    ValueTask<DocumentRecord> FindOrRegisterAppAsync(DocumentRecord candidate, CancellationToken stop);
+    /// <returns><see cref="RegisterOutcome.Document"/>, unless it was not there and could not be registered either.</returns>
+    ValueTask<RegisterOutcome> FindOrRegisterAppAsync(DocumentRecord candidate, long maxDocuments, CancellationToken stop);
 
-    /// <summary>By id or automerge id, whichever of its names this is. Expired ones too.</summary>
+    /// <summary>By id or automerge id, whichever of its names this is. Expired ones too. App documents by automerge id alone: <c>app:notes</c> is somebody else's for everybody.</summary>
     ValueTask<DocumentRecord?> FindDocumentAsync(string name, CancellationToken stop);
 
     /// <summary>The same by automerge id alone, as frames name documents.</summary>
     ValueTask<DocumentRecord?> FindDocumentAsync(DocumentId id, CancellationToken stop);
 
-    /// <summary>The user's documents, newest first, without app documents' access lists.</summary>
+    /// <summary>The user's documents, app documents among them, expired ones not; newest first.</summary>
+    /// <exception cref="ArgumentException">The cursor is none of ours: <see cref="PageCursor.TryParse"/> tells before.</exception>
     ValueTask<DocumentPage> ListOwnedAsync(string userId, PageRequest page, CancellationToken stop);
 
     /// <summary>Documents that others share with the user, directly or through documents he can reach (depth 10); those that are public only on request. Newest first.</summary>
     ValueTask<DocumentPage> ListAccessibleAsync(string userId, bool includePublic, PageRequest page, CancellationToken stop);
 
-    /// <summary>Replaces the access list.</summary>
+    /// <summary>Replaces the access list. An app document's is <see cref="ChangeOutcome.Private"/>.</summary>
+    /// <exception cref="ArgumentException">A principal is named twice, or with no permission.</exception>
     ValueTask<ChangeOutcome> SetAclAsync(DocumentId id, IReadOnlyList<AclEntry> acl, long? ifVersion, CancellationToken stop);
 
     ValueTask<ChangeOutcome> SetTypeAsync(DocumentId id, string? type, CancellationToken stop);
 
     ValueTask<ChangeOutcome> SetExpirationAsync(DocumentId id, DateTimeOffset? expiresAt, CancellationToken stop);
 
-    /// <summary>Removes the document and leaves a tombstone: its automerge id can come back through its former owner only.</summary>
+    /// <summary>Removes the document and leaves a tombstone: its names can come back through its former owner only.</summary>
     ValueTask<ChangeOutcome> DeleteAsync(DocumentId id, CancellationToken stop);
 
-    /// <summary>Documents whose access lists lead to this one, over at most 10 steps: their decisions depend on it. At most <paramref name="max"/> + 1 are told.</summary>
+    /// <summary>
+    /// Documents whose access lists lead to this one, over at most 10 steps: their decisions depend on it. At most <paramref name="max"/> + 1 are told, this one not among them.
+    /// Works after its deletion too.
+    /// </summary>
     ValueTask<IReadOnlyList<DocumentId>> ReferrersAsync(DocumentId id, int max, CancellationToken stop);
 
     /// <summary>Documents that have expired and are still there.</summary>
@@ -138,8 +145,33 @@ public sealed record DocumentRecord
     public bool IsApp => AppId is not null;
 }
 
+/// <param name="Limit">At least 1.</param>
 /// <param name="After">The cursor of the page before; null for the first page.</param>
 public readonly record struct PageRequest(int Limit, string? After);
+
+/// <summary>Where a page ended: when its last document was made, and its place in the store.</summary>
+public readonly record struct PageCursor(long CreatedAtMs, long Row)
+{
+    /// <summary>Before the newest.</summary>
+    public static readonly PageCursor Start = new(long.MaxValue, long.MaxValue);
+
+    public static bool TryParse(string? text, out PageCursor cursor)
+    {
+        cursor = default;
+        if (text is null || text.IndexOf('-', StringComparison.Ordinal) is var dash && dash < 0) return false;
+        if (!long.TryParse(text.AsSpan(0, dash), NumberStyles.None, CultureInfo.InvariantCulture, out long createdAt)
+            || !long.TryParse(text.AsSpan(dash + 1), NumberStyles.None, CultureInfo.InvariantCulture, out long row))
+        {
+            return false;
+        }
+
+        cursor = new PageCursor(createdAt, row);
+        return true;
+    }
+
+    /// <summary>Digits and one hyphen: safe in a URL.</summary>
+    public override string ToString() => string.Create(CultureInfo.InvariantCulture, $"{CreatedAtMs}-{Row}");
+}
 
 /// <param name="Next">The cursor for the page after; null at the end.</param>
 public sealed record DocumentPage(IReadOnlyList<DocumentRecord> Documents, string? Next);
@@ -150,10 +182,10 @@ public enum RegisterResult : byte
 {
     Registered,
 
-    /// <summary>The id is another document's.</summary>
+    /// <summary>The id is another document's, or a user document's, or was that of a deleted document of somebody else. Ids and automerge ids share one namespace.</summary>
     IdTaken,
 
-    /// <summary>The automerge id is another document's, or was that of a deleted document of somebody else.</summary>
+    /// <summary>The same of the automerge id.</summary>
     AutomergeIdTaken,
 
     /// <summary>The owner has as many documents as he may: <see cref="RegisterOutcome.Current"/>.</summary>
@@ -163,7 +195,12 @@ public enum RegisterResult : byte
     NoUser,
 }
 
-public readonly record struct RegisterOutcome(RegisterResult Result, long Current);
+/// <param name="Current">How many documents the owner has now.</param>
+public readonly record struct RegisterOutcome(RegisterResult Result, long Current)
+{
+    /// <summary>As it is stored now; null if it was refused.</summary>
+    public DocumentRecord? Document { get; init; }
+}
 
 public enum ChangeOutcome : byte
 {
