@@ -67,11 +67,15 @@ public sealed class SyncEngine : ISyncEndpoint, IAsyncDisposable
         _shards = new ShardSet([.. Enumerable.Range(0, options.Shards).Select(i => new ShardRunner(context, i, options.Store, clock, options.Scheduler))]);
         _host = new SessionHost(
             _shards, new SessionRegistry(options.Access, Metrics), options.Authenticator, peerId, storageId, options.Limits, Metrics, options.Log);
+        Contents = new DocumentContents(_host, options.Store, options.HashKey);
         _timer = options.Time.CreateTimer(_ => _shards.PostToAll(new ShardInput { Kind = ShardInputKind.Tick }), null, TimeSpan.FromMilliseconds(TickMs), TimeSpan.FromMilliseconds(TickMs));
         _pumps = Task.WhenAll(PumpControlAsync(_stop.Token), PumpFeedAsync(_stop.Token));
     }
 
     public EngineMetrics Metrics { get; } = new();
+
+    /// <summary>Reads and writes documents for the API.</summary>
+    public DocumentContents Contents { get; }
 
     /// <summary>Peers that have said a hello and are still here.</summary>
     public int SessionCount => _host.Registry.Count;

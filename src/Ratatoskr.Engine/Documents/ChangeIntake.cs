@@ -48,6 +48,12 @@ internal sealed class ChangeIntake(Shard shard)
             return Intake.Done;
         }
 
+        if (link.Session.Local is { } local && !local.MayEnter(document.Content!.Graph))
+        {
+            input.Payload.Release();
+            return Intake.Done;
+        }
+
         document.LastWritten = now;
         if (IngressJob.IsNeededFor(message, shard.Limits))
         {

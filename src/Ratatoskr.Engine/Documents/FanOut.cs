@@ -78,6 +78,13 @@ internal sealed class FanOut(Shard shard)
             return;
         }
 
+        if (link.Session.Local is { } local)
+        {
+            local.Acknowledge(content.Graph);
+            link.Spoken();
+            return;
+        }
+
         if (content.Graph.Count > 0) link.Wants = false;
         else if (link.Wants)
         {

@@ -84,8 +84,8 @@ internal sealed class IngressJob(PeerLink link, SharedBuffer payload, RepoMessag
         return false;
     }
 
-    // As it claims; what cannot be read is refused later.
-    private static uint OperationsOf(in Chunk chunk) =>
+    /// <summary>As it claims; what cannot be read is refused later.</summary>
+    public static uint OperationsOf(in Chunk chunk) =>
         chunk.Type == ChunkType.Change && ChangeHeader.TryRead(chunk.Bytes, default, out ChangeHeader header).IsOk ? header.OpCount : 0;
 
     /// <summary>From now on a run takes what was verified. The content must be lent to it.</summary>

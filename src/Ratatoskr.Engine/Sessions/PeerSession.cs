@@ -35,11 +35,24 @@ public sealed class PeerSession : IPeerSession
         Slots = new SessionSlot?[host.Shards.Count];
     }
 
+    /// <summary>A peer of this process: it needs no hello, and its name is not one that others could take.</summary>
+    internal PeerSession(SessionHost host, LocalPeer peer, PeerId peerId, Principal principal)
+        : this(host, peer, new ConnectionInfo { Path = "" })
+    {
+        PeerId = peerId;
+        Principal = principal;
+        Local = peer;
+        _established = true;
+    }
+
     public bool IsEstablished => _established || _ended;
 
     public int MaxMessageBytes => _established ? _host.Limits.MessageBytesMax : _host.Limits.HelloBytesMax;
 
     internal IPeerConnection Connection { get; }
+
+    /// <summary>The connection, when it is a peer of this process; else null.</summary>
+    internal LocalPeer? Local { get; }
 
     internal PeerId PeerId { get; private set; }
 
