@@ -168,11 +168,11 @@ internal static class LockstepNotation
             return;
         }
 
-        if (kind == ObjectKind.Map)
+        if (kind is ObjectKind.Map or ObjectKind.Table)
         {
             json.WriteStartObject();
             json.WriteStartArray("$map");
-            foreach (string key in view.Keys(obj))
+            foreach (string key in kind == ObjectKind.Map ? view.Keys(obj) : [])
             {
                 json.WriteStartArray();
                 json.WriteStringValue(key);
@@ -186,7 +186,7 @@ internal static class LockstepNotation
         }
 
         json.WriteStartArray();
-        for (int i = 0, length = kind == ObjectKind.List ? view.Length(obj) : 0; i < length; i++) WritePlain(json, view, view.Get(obj, i)!.Value);
+        for (int i = 0, length = view.Length(obj); i < length; i++) WritePlain(json, view, view.Get(obj, i)!.Value);
         json.WriteEndArray();
     }
 
