@@ -39,9 +39,6 @@ public sealed class Change
         limits ??= ChangeLimits.Default;
         ChangeVerdict verdict = ChangeVerifier.Verify(changeChunk, limits, out ChangeHeader header);
         if (!verdict.IsOk) throw new AutomergeFormatException(verdict.ToString());
-        ChunkReader.TryRead(changeChunk, out Chunk chunk, out _);
-        ChangeHeader.TryParse(chunk, header.Hash, limits, out _, out ChangeColumns columns);
-
         return new Change
         {
             Deps = header.Deps.ToArray(),
@@ -50,7 +47,7 @@ public sealed class Change
             StartOp = header.StartOp,
             Time = header.Time,
             Message = header.Message.IsEmpty ? null : Encoding.UTF8.GetString(header.Message),
-            Operations = DecodeOperations(header, columns),
+            Operations = DecodeOperations(header, header.Columns),
             ExtraBytes = header.ExtraBytes.ToArray(),
         };
     }

@@ -57,6 +57,9 @@ public readonly ref struct ChangeHeader
 
     internal int OtherActorCount { get; init; }
 
+    /// <summary>The operation columns.</summary>
+    internal ChangeColumns Columns { get; init; }
+
     /// <summary>The other actors as written, without their count.</summary>
     internal ReadOnlySpan<byte> OtherActors { get; init; }
 
@@ -67,23 +70,17 @@ public readonly ref struct ChangeHeader
     /// <param name="changeChunk">Exactly one change chunk.</param>
     /// <param name="knownHash">The hash under which it was stored; it is not computed again.</param>
     /// <param name="header">The view.</param>
-    public static ChangeVerdict TryRead(ReadOnlySpan<byte> changeChunk, scoped in ChangeHash knownHash, out ChangeHeader header) =>
-        TryRead(changeChunk, knownHash, out header, out _);
-
-    /// <summary>As the other one, with the operation columns.</summary>
-    internal static ChangeVerdict TryRead(ReadOnlySpan<byte> changeChunk, scoped in ChangeHash knownHash, out ChangeHeader header, out ChangeColumns columns)
+    public static ChangeVerdict TryRead(ReadOnlySpan<byte> changeChunk, scoped in ChangeHash knownHash, out ChangeHeader header)
     {
         header = default;
-        columns = default;
         if (!ChunkReader.TryRead(changeChunk, out Chunk chunk, out ChunkError error)) return new ChangeVerdict(ChangeFault.Chunk, error.Describe());
         if (chunk.Type != ChunkType.Change) return new ChangeVerdict(ChangeFault.Chunk, "not a change chunk");
-        return TryParse(chunk, knownHash, ChangeLimits.Default, out header, out columns);
+        return TryParse(chunk, knownHash, ChangeLimits.Default, out header);
     }
 
-    internal static ChangeVerdict TryParse(scoped in Chunk chunk, scoped in ChangeHash hash, ChangeLimits limits, out ChangeHeader header, out ChangeColumns columns)
+    internal static ChangeVerdict TryParse(scoped in Chunk chunk, scoped in ChangeHash hash, ChangeLimits limits, out ChangeHeader header)
     {
         header = default;
-        columns = default;
         ReadOnlySpan<byte> rest = chunk.Body;
 
         if (!Leb128.TryReadUnsigned(ref rest, out ulong depCount) || depCount > (ulong)(rest.Length / ChangeHash.Size)) return Bad("malformed dependency list");
@@ -110,7 +107,7 @@ public readonly ref struct ChangeHeader
         }
 
         others = others[..(others.Length - rest.Length)];
-        ChangeVerdict layout = ChangeColumns.TryRead(ref rest, out columns);
+        ChangeVerdict layout = ChangeColumns.TryRead(ref rest, out ChangeColumns columns);
         if (!layout.IsOk) return layout;
         if (!IntegerColumnReader.TryCount(columns.Action, signed: false, limits.MaxOps, out long opCount))
             return new ChangeVerdict(ChangeFault.Column, "action column damaged or longer than allowed");
@@ -129,6 +126,7 @@ public readonly ref struct ChangeHeader
             Message = message,
             OtherActorCount = (int)otherCount,
             OtherActors = others,
+            Columns = columns,
             ExtraBytes = rest,
         };
         return ChangeVerdict.Ok;

@@ -29,9 +29,9 @@ public static class ChangeVerifier
 
         ChangeHash hash = chunk.ComputeHash();
         if (!chunk.ChecksumMatches(hash)) return new ChangeVerdict(ChangeFault.Checksum, "bad checksum");
-        ChangeVerdict verdict = ChangeHeader.TryParse(chunk, hash, limits, out ChangeHeader parsed, out ChangeColumns columns);
+        ChangeVerdict verdict = ChangeHeader.TryParse(chunk, hash, limits, out ChangeHeader parsed);
         if (verdict.IsOk) verdict = CheckHeader(parsed);
-        if (verdict.IsOk) verdict = CheckOperations(parsed, columns, limits);
+        if (verdict.IsOk) verdict = CheckOperations(parsed, limits);
         if (verdict.IsOk) header = parsed;
         return verdict;
     }
@@ -67,7 +67,7 @@ public static class ChangeVerifier
         }
     }
 
-    private static ChangeVerdict CheckOperations(scoped in ChangeHeader header, scoped in ChangeColumns columns, ChangeLimits limits)
+    private static ChangeVerdict CheckOperations(scoped in ChangeHeader header, ChangeLimits limits)
     {
         int others = header.OtherActorCount;
         if (!TryRankAuthor(header, out int authorRank)) return new ChangeVerdict(ChangeFault.NotCanonical, "other actors not strictly ascending, or the author among them");
@@ -78,7 +78,7 @@ public static class ChangeVerifier
         used.Clear();
         try
         {
-            OpColumnsChecker checker = new(header, columns, authorRank, used, limits.MaxOps);
+            OpColumnsChecker checker = new(header, header.Columns, authorRank, used, limits.MaxOps);
             ChangeVerdict verdict = checker.Run();
             if (verdict.IsOk && used.Contains(false)) verdict = new ChangeVerdict(ChangeFault.NotCanonical, "an actor is listed that no operation names");
             return verdict;

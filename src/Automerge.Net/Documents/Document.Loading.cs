@@ -211,11 +211,11 @@ public sealed partial class Document
 
     private string? TryAdd(in QueuedChange change)
     {
-        ChangeVerdict parsed = ChangeHeader.TryRead(change.Chunk, change.Hash, out ChangeHeader header, out ChangeColumns columns);
+        ChangeVerdict parsed = ChangeHeader.TryRead(change.Chunk, change.Hash, out ChangeHeader header);
         if (!parsed.IsOk) return parsed.ToString();
         GraphVerdict verdict = Graph.Check(change.Hash, header.Deps, header.Actor, header.Seq, header.StartOp, header.OpCount);
         if (verdict != GraphVerdict.Added) return verdict.ToString();
-        ChangeVerdict applied = Ops.TryApply(header, columns, Graph);
+        ChangeVerdict applied = Ops.TryApply(header, Graph);
         if (!applied.IsOk) return applied.ToString();
         Graph.TryAdd(change.Hash, header.Deps, header.Actor, header.Seq, header.StartOp, header.OpCount);
         Log.Add(header);

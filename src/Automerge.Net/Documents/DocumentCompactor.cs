@@ -78,7 +78,7 @@ public static class DocumentCompactor
         GraphVerdict place = graph.TryAdd(header.Hash, header.Deps, header.Actor, header.Seq, header.StartOp, header.OpCount);
         if (place == GraphVerdict.Duplicate) return;
         if (place != GraphVerdict.Added) throw new AutomergeFormatException($"change {header.Hash}: {place}");
-        verdict = ops.TryApply(changeChunk, header.Hash, graph);
+        verdict = ops.TryApply(header, graph);
         if (!verdict.IsOk) throw new AutomergeFormatException($"change {header.Hash}: {verdict}");
         log.Add(header);
     }

@@ -66,14 +66,16 @@ public sealed partial class OpSet
     /// <returns>Ok, or what was wrong (<see cref="ChangeFault.Limit"/>: it would be too much); then nothing has changed.</returns>
     public ChangeVerdict TryApply(ReadOnlySpan<byte> changeChunk, in ChangeHash hash, ChangeGraph graph)
     {
-        ArgumentNullException.ThrowIfNull(graph);
-        ChangeVerdict parsed = ChangeHeader.TryRead(changeChunk, hash, out ChangeHeader header, out ChangeColumns columns);
-        return parsed.IsOk ? TryApply(header, columns, graph) : parsed;
+        ChangeVerdict parsed = ChangeHeader.TryRead(changeChunk, hash, out ChangeHeader header);
+        return parsed.IsOk ? TryApply(header, graph) : parsed;
     }
 
     /// <summary>As the other one, for who has read the change already.</summary>
-    internal ChangeVerdict TryApply(scoped in ChangeHeader header, scoped in ChangeColumns columns, ChangeGraph graph)
+    /// <param name="header">Of a change that <see cref="ChangeVerifier"/> accepted, with its hash.</param>
+    /// <param name="graph">The changes whose operations are here.</param>
+    public ChangeVerdict TryApply(scoped in ChangeHeader header, ChangeGraph graph)
     {
+        ArgumentNullException.ThrowIfNull(graph);
         if (header.OpCount == 0) return ChangeVerdict.Ok;
         if (header.OpCount > RowsMax - RowCount) return TooLarge;
 
@@ -84,7 +86,7 @@ public sealed partial class OpSet
         {
             if (!TryFindActors(header, slots)) return new ChangeVerdict(ChangeFault.Reference, "an actor is named that made no operation");
             CausalPast past = PastOf(header, graph, slots[0]);
-            ChangeOpReader ops = new(columns, header.OpCount, header.StartOp, slots);
+            ChangeOpReader ops = new(header.Columns, header.OpCount, header.StartOp, slots);
             return TryApply(ref ops, past, slots[0]);
         }
         finally

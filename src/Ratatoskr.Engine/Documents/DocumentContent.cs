@@ -230,7 +230,7 @@ internal sealed class DocumentContent : IChangeSource
         if (Fault is not null) return new Acceptance(Fault.Outcome, Fault.Why);
         if (Operations is null && Graph.Count == 0) Operations = new OpSet { RowsMax = _limits.Document.MaxRows, BytesMax = _limits.OperationsBytesMax };
         if (Operations is null) return new Acceptance(AcceptOutcome.NeedsOperations);
-        ChangeVerdict verdict = Operations.TryApply(header.Bytes, header.Hash, Graph);
+        ChangeVerdict verdict = Operations.TryApply(header, Graph);
         if (verdict.IsOk) return new Acceptance(AcceptOutcome.Taken);
         string why = $"change {header.Hash}: {verdict.What}";
         if (verdict.Fault == ChangeFault.Limit) return new Acceptance(AcceptOutcome.TooLarge, why);
