@@ -40,7 +40,7 @@ internal static class TestChanges
             Time = -5,
             Message = "a message",
             Operations = ops,
-            ExtraBytes = new byte[] { 1, 3, 0xc0, 0xff, 0xee },
+            ExtraBytes = new byte[] { 2, 3, 0xc0, 0xff, 0xee },
         };
     }
 }

@@ -130,7 +130,7 @@ internal sealed class RandomDocument
                 case 0 when at >= 0:
                     DeleteSome(container, elements, at);
                     break;
-                case 1 when at >= 0 && _touched.Add((sequence.Id, -1, elements[at].Id)):
+                case 1 when at >= 0 && !IsMark(sequence, elements[at].Id) && _touched.Add((sequence.Id, -1, elements[at].Id)):
                     Overwrite(new ChangeOp { Object = container, Key = OpKey.ListElement(ToId(elements[at].Id)!.Value) }, elements[at].Visible);
                     break;
                 case 2 when sequence.IsText && at >= 0:
@@ -144,6 +144,9 @@ internal sealed class RandomDocument
                     break;
             }
         }
+
+        private static bool IsMark(SequenceObject sequence, LocalId element) =>
+            sequence.TryFind(element, out ElementPlace place) && place.InRun.Register is { } register && register.Ops[0].Action == OpAction.Mark;
 
         private void Overwrite(ChangeOp op, LocalId[] visible)
         {
