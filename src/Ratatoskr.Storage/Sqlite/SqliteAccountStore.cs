@@ -1,0 +1,205 @@
+using Ratatoskr.Engine.Access;
+using Ratatoskr.Engine.Storage;
+using Ratatoskr.Protocol.Identifiers;
+using Ratatoskr.Storage.Sqlite.Calls;
+using Ratatoskr.Storage.Sqlite.Databases;
+using Ratatoskr.Storage.Sqlite.Tables;
+
+namespace Ratatoskr.Storage.Sqlite;
+
+/// <summary>
+/// Accounts and documents' names in SQLite, <c>ratatoskr.db</c> in the data folder. One thread writes, in groups; some read. Callers' threads never wait for the disk.
+/// </summary>
+/// <remarks>Safe on any thread. The data folder's lock is the document store's.</remarks>
+public sealed class SqliteAccountStore : IAccountStore, IAsyncDisposable
+{
+    private const string FileName = "ratatoskr.db";
+
+    // Rows per write, for work that would otherwise keep the writer from others.
+    private const int PortionMax = 1000;
+
+    private readonly SqliteAccountStoreOptions _options;
+    private readonly WriterThread _writer;
+    private readonly ReaderThreads _readers;
+    private int _disposed;
+
+    private SqliteAccountStore(SqliteAccountStoreOptions options, string file, WriterThread writer, ReaderThreads readers)
+    {
+        (_options, File, _writer, _readers) = (options, file, writer, readers);
+    }
+
+    /// <summary>The database.</summary>
+    public string File { get; }
+
+    /// <summary>Opens the database, makes it if there is none, brings it to this version.</summary>
+    /// <exception cref="StoreFolderException">It cannot be used: SQLite is not installed, no permission, another program's, a newer version's.</exception>
+    /// <exception cref="StoreDamagedException">It is damaged.</exception>
+    public static Task<SqliteAccountStore> OpenAsync(SqliteAccountStoreOptions options)
+    {
+        options.Validate();
+        return Task.Run(() => Open(options));
+    }
+
+    /// <summary>Writes and answers what waits, then closes.</summary>
+    public async ValueTask DisposeAsync()
+    {
+        if (Interlocked.Exchange(ref _disposed, 1) != 0) return;
+        await Task.Run(() =>
+        {
+            // The writer closes last: whoever does clears up the log.
+            _readers.Dispose();
+            _writer.Dispose();
+        }).ConfigureAwait(false);
+    }
+
+    // Users
+
+    public ValueTask<UserRecord> SignInAsync(string userId, string? email, string? name, CancellationToken stop) =>
+        Write(c => Users.SignIn(c, userId, email, name, _options), stop);
+
+    public ValueTask<UserRecord?> FindUserAsync(string userId, CancellationToken stop) => Read(c => Users.Find(c, userId, _options.DefaultQuotas), stop);
+
+    public ValueTask<UserUsage> UsageAsync(string userId, CancellationToken stop) => Read(c => Users.Usage(c, userId), stop);
+
+    // Sessions and API tokens
+
+    public ValueTask AddSessionAsync(SessionRecord session, CancellationToken stop) => Done(Write(c => UserCredentials.AddSession(c, session), stop));
+
+    public ValueTask<SessionRecord?> FindSessionAsync(string sessionId, CancellationToken stop) => Read(c => UserCredentials.FindSession(c, sessionId), stop);
+
+    public ValueTask<bool> EndSessionAsync(string sessionId, CancellationToken stop) =>
+        Write(c => UserCredentials.EndSession(c, sessionId, _options.Time.GetUtcNow()), stop);
+
+    public ValueTask AddTokenAsync(TokenRecord token, ReadOnlyMemory<byte> keyedHash, CancellationToken stop)
+    {
+        byte[] hash = keyedHash.ToArray();
+        return Done(Write(c => UserCredentials.AddToken(c, token, hash), stop));
+    }
+
+    public ValueTask<TokenRecord?> FindTokenAsync(ReadOnlyMemory<byte> keyedHash, CancellationToken stop)
+    {
+        byte[] hash = keyedHash.ToArray();
+        return Read(c => UserCredentials.FindToken(c, hash), stop);
+    }
+
+    public async ValueTask<IReadOnlyList<TokenRecord>> ListTokensAsync(string userId, CancellationToken stop) =>
+        await Read(c => UserCredentials.ListTokens(c, userId), stop).ConfigureAwait(false);
+
+    public ValueTask<bool> RemoveTokenAsync(string userId, string tokenId, CancellationToken stop) => Write(c => UserCredentials.RemoveToken(c, userId, tokenId), stop);
+
+    public void TokenUsed(string tokenId, DateTimeOffset at) => _writer.UsedTokens.Add(tokenId, at);
+
+    public async ValueTask SweepCredentialsAsync(DateTimeOffset before, CancellationToken stop)
+    {
+        while (await Write(c => UserCredentials.Sweep(c, before, PortionMax), stop).ConfigureAwait(false) == PortionMax)
+        {
+        }
+    }
+
+    // Documents
+
+    public ValueTask<RegisterOutcome> RegisterAsync(DocumentRecord document, long maxDocuments, CancellationToken stop)
+    {
+        CheckAcl(document.Acl);
+        if (document.IsApp && document.Acl.Count > 0) throw new ArgumentException("an app document has no access list", nameof(document));
+        return Write(c => Documents.Register(c, document, maxDocuments), stop);
+    }
+
+    public ValueTask<RegisterOutcome> FindOrRegisterAppAsync(DocumentRecord candidate, long maxDocuments, CancellationToken stop)
+    {
+        if (!candidate.IsApp || candidate.Acl.Count > 0) throw new ArgumentException("an app document has an app id and no access list", nameof(candidate));
+        return Write(c => Documents.FindOrRegisterApp(c, candidate, maxDocuments), stop);
+    }
+
+    public ValueTask<DocumentRecord?> FindDocumentAsync(string name, CancellationToken stop) => Read(c => Documents.Find(c, name), stop);
+
+    public ValueTask<DocumentRecord?> FindDocumentAsync(DocumentId id, CancellationToken stop) => Read(c => Documents.Find(c, id), stop);
+
+    public ValueTask<ChangeOutcome> SetAclAsync(DocumentId id, IReadOnlyList<AclEntry> acl, long? ifVersion, CancellationToken stop)
+    {
+        CheckAcl(acl);
+        return Write(c => Documents.SetAcl(c, id, acl, ifVersion, _options.Time.GetUtcNow()), stop);
+    }
+
+    public ValueTask<ChangeOutcome> SetTypeAsync(DocumentId id, string? type, CancellationToken stop) =>
+        Write(c => Documents.SetType(c, id, type, _options.Time.GetUtcNow()), stop);
+
+    public ValueTask<ChangeOutcome> SetExpirationAsync(DocumentId id, DateTimeOffset? expiresAt, CancellationToken stop) =>
+        Write(c => Documents.SetExpiration(c, id, expiresAt, _options.Time.GetUtcNow()), stop);
+
+    public ValueTask<ChangeOutcome> DeleteAsync(DocumentId id, CancellationToken stop) => Write(c => Documents.Delete(c, id, _options.Time.GetUtcNow()), stop);
+
+    public async ValueTask RecordSizesAsync(IReadOnlyList<StoredSize> sizes, CancellationToken stop)
+    {
+        StoredSize[] all = [.. sizes];
+        for (int start = 0; start < all.Length; start += PortionMax)
+        {
+            Range portion = start..Math.Min(start + PortionMax, all.Length);
+            await Write(c => Documents.RecordSizes(c, all.AsSpan(portion)), stop).ConfigureAwait(false);
+        }
+    }
+
+    // Lists
+
+    public ValueTask<DocumentPage> ListOwnedAsync(string userId, PageRequest page, CancellationToken stop)
+    {
+        PageCursor after = Check(page);
+        return Read(c => DocumentLists.Owned(c, userId, page.Limit, after, _options.Time.GetUtcNow()), stop);
+    }
+
+    public ValueTask<DocumentPage> ListAccessibleAsync(string userId, bool includePublic, PageRequest page, CancellationToken stop)
+    {
+        PageCursor after = Check(page);
+        return Read(c => DocumentLists.Accessible(c, userId, includePublic, page.Limit, after, _options.Time.GetUtcNow()), stop);
+    }
+
+    public async ValueTask<IReadOnlyList<DocumentId>> ReferrersAsync(DocumentId id, int max, CancellationToken stop) =>
+        await Read(c => DocumentLists.Referrers(c, id, max), stop).ConfigureAwait(false);
+
+    public async ValueTask<IReadOnlyList<DocumentRecord>> ExpiredAsync(DateTimeOffset now, int max, CancellationToken stop) =>
+        await Read(c => DocumentLists.Expired(c, now, max), stop).ConfigureAwait(false);
+
+    private static SqliteAccountStore Open(SqliteAccountStoreOptions options)
+    {
+        long started = options.Time.GetTimestamp();
+        string file = Path.Combine(Path.GetFullPath(options.Folder), FileName);
+        Connection connection = Database.Open(file);
+        ReaderThreads readers;
+        try
+        {
+            readers = new ReaderThreads(file, options);
+        }
+        catch
+        {
+            connection.Dispose();
+            throw;
+        }
+
+        WriterThread writer = new(connection, options);
+        options.Logger.AccountsOpened(file, SqliteLibrary.Version, (long)options.Time.GetElapsedTime(started).TotalMilliseconds);
+        return new SqliteAccountStore(options, file, writer, readers);
+    }
+
+    private ValueTask<T> Write<T>(Func<Connection, T> work, CancellationToken stop) => _writer.Queue.Add(work, stop);
+
+    private ValueTask<T> Read<T>(Func<Connection, T> work, CancellationToken stop) => _readers.Queue.Add(work, stop);
+
+    private static async ValueTask Done(ValueTask<int> write) => await write.ConfigureAwait(false);
+
+    private static PageCursor Check(PageRequest page)
+    {
+        ArgumentOutOfRangeException.ThrowIfLessThan(page.Limit, 1, nameof(page));
+        if (page.After is null) return PageCursor.Start;
+        return PageCursor.TryParse(page.After, out PageCursor after) ? after : throw new ArgumentException("not a cursor of ours", nameof(page));
+    }
+
+    private static void CheckAcl(IReadOnlyList<AclEntry> acl)
+    {
+        HashSet<string> principals = new(acl.Count, StringComparer.Ordinal);
+        foreach (AclEntry entry in acl)
+        {
+            if (string.IsNullOrEmpty(entry.Principal) || !principals.Add(entry.Principal)) throw new ArgumentException("a principal is empty or named twice", nameof(acl));
+            if (entry.Permission is Permission.None or > (Permission.Read | Permission.Write)) throw new ArgumentException("an entry grants nothing known", nameof(acl));
+        }
+    }
+}
