@@ -1,3 +1,5 @@
+using System.Text.Encodings.Web;
+using System.Text.Json;
 using System.Text.Json.Serialization;
 
 namespace Ratatoskr.Http.Contracts;
@@ -11,4 +13,19 @@ internal sealed record StatusBody(string Status);
 [JsonSourceGenerationOptions(PropertyNamingPolicy = JsonKnownNamingPolicy.CamelCase)]
 [JsonSerializable(typeof(ErrorBody))]
 [JsonSerializable(typeof(StatusBody))]
-internal sealed partial class ApiJson : JsonSerializerContext;
+[JsonSerializable(typeof(QuotaErrorBody))]
+[JsonSerializable(typeof(RateErrorBody))]
+[JsonSerializable(typeof(CreatedBody))]
+[JsonSerializable(typeof(DocumentBody))]
+[JsonSerializable(typeof(ListBody))]
+[JsonSerializable(typeof(AppBody))]
+[JsonSerializable(typeof(AclBody))]
+[JsonSerializable(typeof(TypeBody))]
+[JsonSerializable(typeof(ExpirationBody))]
+[JsonSerializable(typeof(ContentBody))]
+[JsonSerializable(typeof(HistoryBody))]
+internal sealed partial class ApiJson : JsonSerializerContext
+{
+    /// <summary>How documents' own JSON is written: as it is, since it is never put into a page.</summary>
+    public static readonly JsonWriterOptions Plain = new() { Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping, SkipValidation = true };
+}

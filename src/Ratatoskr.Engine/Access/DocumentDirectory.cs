@@ -1,0 +1,307 @@
+using Ratatoskr.Engine.Storage;
+using Ratatoskr.Protocol.Identifiers;
+
+namespace Ratatoskr.Engine.Access;
+
+/// <summary>Asks what a principal may do with a document: the one resolver for API and socket.</summary>
+public delegate ValueTask<AccessDecision> DecideAccess(Principal principal, DocumentId document, CancellationToken stop);
+
+/// <summary>
+/// Documents as things that have owners: finds, registers, shares, dates and deletes them for a principal. What changes access is in force on every open connection
+/// when the call returns.
+/// </summary>
+/// <remarks>Safe on any thread. What has been committed is carried through even if the caller goes away.</remarks>
+public sealed class DocumentDirectory(IAccountStore accounts, IChunkStore chunks, IControlLog control, DecideAccess decide, TimeProvider time, Action<Span<byte>> fillRandom)
+{
+    public const int TypeLengthMax = 200;
+    public const int PrincipalLengthMax = 200;
+
+    /// <summary>Entries of one access list. Decisions walk them.</summary>
+    public const int AclEntriesMax = 1_000;
+
+    private const int AutomergeIdBytes = 16;
+    private const int ReferrersMax = 10_000;
+    private const string AppPrefix = "app:";
+
+    private bool IsThere(DocumentRecord document) => document.ExpiresAt is not { } end || end > time.GetUtcNow();
+
+    /// <summary>Finds a document by any of its names, for somebody who wants to read it, or more.</summary>
+    public async ValueTask<DirectoryAnswer> FindAsync(Principal principal, string name, Permission needed, CancellationToken stop)
+    {
+        if ((principal.Scopes.Documents & needed) != needed) return DirectoryAnswer.Refuse(RefusalKind.InsufficientScope, ScopeFor(needed));
+        if (!DocumentName.TryParse(name, out DocumentName parsed)) return NotFound();
+        if (await LookUpAsync(principal, parsed, stop) is not { } document || !IsThere(document)) return NotFound();
+        if ((principal.Scopes.ForDocument(document.Id, document.AutomergeId.ToString()) & needed) != needed)
+            return DirectoryAnswer.Refuse(RefusalKind.InsufficientScope, $"doc:{document.AutomergeId}");
+        bool owns = document.OwnerId == principal.Id;
+        Permission may = owns ? Permission.Read | Permission.Write : (await decide(principal, document.AutomergeId, stop)).Permission;
+        if ((may & needed) != needed) return DirectoryAnswer.Refuse(RefusalKind.Forbidden, (may & Permission.Read) != 0 ? "Write access required" : "Access denied");
+        bool mayWrite = (may & principal.Scopes.ForDocument(document.Id, document.AutomergeId.ToString()) & Permission.Write) != 0;
+        return new DirectoryAnswer(document, null, mayWrite);
+    }
+
+    /// <summary>The same for its owner alone.</summary>
+    /// <param name="refusal">What others are told.</param>
+    public async ValueTask<DirectoryAnswer> FindOwnAsync(Principal principal, string name, Permission needed, string refusal, CancellationToken stop)
+    {
+        if ((principal.Scopes.Documents & needed) != needed) return DirectoryAnswer.Refuse(RefusalKind.InsufficientScope, ScopeFor(needed));
+        if (!DocumentName.TryParse(name, out DocumentName parsed)) return NotFound();
+        if (await LookUpAsync(principal, parsed, stop) is not { } document || !IsThere(document)) return NotFound();
+        if (document.OwnerId != principal.Id) return DirectoryAnswer.Refuse(RefusalKind.Forbidden, refusal);
+        if ((principal.Scopes.ForDocument(document.Id, document.AutomergeId.ToString()) & needed) != needed)
+            return DirectoryAnswer.Refuse(RefusalKind.InsufficientScope, $"doc:{document.AutomergeId}");
+        return new DirectoryAnswer(document, null, MayWrite: true);
+    }
+
+    /// <summary>Registers a document: whoever names it first owns it. Peers that have announced it already begin to sync.</summary>
+    public async ValueTask<DirectoryAnswer> CreateAsync(Principal principal, NewDocument wanted, CancellationToken stop)
+    {
+        if (MayNotCreate(principal) is { } scope) return scope;
+        DocumentName name = default;
+        if (wanted.Id is not null && !DocumentName.TryParse(wanted.Id, out name))
+            return Invalid("id: an optional prefix doc: or app:, then 1 to 200 of letters, digits, '.', '_' and '-'");
+        if (wanted.Id is not null && name.Kind == DocumentNameKind.Ephemeral) return Invalid("id: ephemeral documents are not registered; they are there while somebody has them open");
+        DocumentId automergeId = default;
+        if (wanted.AutomergeId is not null && !DocumentName.ParseAutomergeId(wanted.AutomergeId, out automergeId)) return Invalid("automergeId: it is not base58check");
+        if (CheckType(wanted.Type) is { } badType) return Invalid(badType);
+        if (CheckAcl(wanted.Acl) is { } badAcl) return Invalid(badAcl);
+        if (CheckExpiration(wanted.ExpiresAt) is { } badEnd) return Invalid(badEnd);
+        if (wanted.Id is not null && name.Kind == DocumentNameKind.App)
+        {
+            return wanted.Acl.Count > 0
+                ? Invalid("acl: App documents cannot have ACL entries")
+                : await FindOrCreateAppAsync(principal, name.Local, automergeId, wanted.ExpiresAt, stop);
+        }
+
+        DocumentId byName = wanted.Id is null ? default : name.AutomergeId;
+        if (!byName.IsDefault && !automergeId.IsDefault && automergeId != byName) return Invalid("automergeId: the id is another automerge id");
+        if (automergeId.IsDefault) automergeId = byName.IsDefault ? NewAutomergeId() : byName;
+        if (await HasContentAsync(automergeId, stop)) return DirectoryAnswer.Refuse(RefusalKind.Conflict, "Automerge document ID is already registered");
+        if (await accounts.FindUserAsync(principal.Id, stop) is not { } user) return DirectoryAnswer.Refuse(RefusalKind.NoUser, "User not found");
+        DocumentRecord record = Record(principal, wanted.Id ?? automergeId.ToString(), automergeId) with { Type = wanted.Type, Acl = wanted.Acl, ExpiresAt = wanted.ExpiresAt };
+        RegisterOutcome outcome = await accounts.RegisterAsync(record, user.Quotas.MaxDocuments, stop);
+        return await AnsweredAsync(outcome, record, user);
+    }
+
+    /// <summary>The caller's own document of an application, made if it is not there yet.</summary>
+    public async ValueTask<DirectoryAnswer> AppAsync(Principal principal, string appId, CancellationToken stop)
+    {
+        if (!DocumentName.IsLocal(appId)) return Invalid("Invalid App ID");
+        if (principal.Scopes.Documents == Permission.None) return DirectoryAnswer.Refuse(RefusalKind.InsufficientScope, ScopeFor(Permission.Read));
+        DirectoryAnswer found = await FindAsync(principal, AppPrefix + appId, Permission.Read, stop);
+        if (found.Refusal is not { Kind: RefusalKind.NotFound }) return found;
+        return MayNotCreate(principal) ?? await FindOrCreateAppAsync(principal, appId, default, null, stop);
+    }
+
+    /// <summary>The caller's documents.</summary>
+    public async ValueTask<(DocumentPage? Page, Refusal? Refusal)> ListOwnedAsync(Principal principal, PageRequest page, CancellationToken stop) =>
+        MayNotList(principal) is { } refusal ? (null, refusal) : (await accounts.ListOwnedAsync(principal.Id, page, stop), null);
+
+    /// <summary>What others share with the caller.</summary>
+    public async ValueTask<(DocumentPage? Page, Refusal? Refusal)> ListAccessibleAsync(Principal principal, bool includePublic, PageRequest page, CancellationToken stop) =>
+        MayNotList(principal) is { } refusal ? (null, refusal) : (await accounts.ListAccessibleAsync(principal.Id, includePublic, page, stop), null);
+
+    /// <summary>Replaces a document's access list, in force on every connection when this returns.</summary>
+    /// <param name="ifVersion">The version it must still have; null for any.</param>
+    public async ValueTask<DirectoryAnswer> SetAclAsync(Principal principal, string name, IReadOnlyList<AclEntry> acl, long? ifVersion, CancellationToken stop)
+    {
+        if (CheckAcl(acl) is { } bad) return Invalid(bad);
+        DirectoryAnswer own = await FindOwnAsync(principal, name, Permission.Write, "Only the owner can change the ACL", stop);
+        if (own.Document is not { } document) return own;
+        if (document.IsApp) return Invalid("App documents cannot have ACL entries");
+        return await ChangedAsync(document, await accounts.SetAclAsync(document.AutomergeId, acl, ifVersion, stop), ControlSubject.Access);
+    }
+
+    public async ValueTask<DirectoryAnswer> SetTypeAsync(Principal principal, string name, string type, CancellationToken stop)
+    {
+        if (CheckType(type) is { } bad) return Invalid(bad);
+        DirectoryAnswer own = await FindOwnAsync(principal, name, Permission.Write, "Only the owner can change the type", stop);
+        if (own.Document is not { } document) return own;
+        return await ChangedAsync(document, await accounts.SetTypeAsync(document.AutomergeId, type, stop), null);
+    }
+
+    /// <param name="expiresAt">Null for never.</param>
+    public async ValueTask<DirectoryAnswer> SetExpirationAsync(Principal principal, string name, DateTimeOffset? expiresAt, CancellationToken stop)
+    {
+        if (CheckExpiration(expiresAt) is { } bad) return Invalid(bad);
+        DirectoryAnswer own = await FindOwnAsync(principal, name, Permission.Write, "Only the owner can change the expiration", stop);
+        if (own.Document is not { } document) return own;
+        return await ChangedAsync(document, await accounts.SetExpirationAsync(document.AutomergeId, expiresAt, stop), ControlSubject.Access);
+    }
+
+    /// <summary>Deletes a document: open peers have been told and its content is gone when this returns; its names stay its owner's.</summary>
+    public async ValueTask<DirectoryAnswer> DeleteAsync(Principal principal, string name, CancellationToken stop)
+    {
+        DirectoryAnswer own = await FindOwnAsync(principal, name, Permission.Write, "Only the owner can delete a document", stop);
+        return own.Document is { } document ? await DeleteAsync(document) : own;
+    }
+
+    /// <summary>Deletes documents whose time is over.</summary>
+    /// <returns>How many.</returns>
+    public async ValueTask<int> SweepAsync(int max, CancellationToken stop)
+    {
+        IReadOnlyList<DocumentRecord> expired = await accounts.ExpiredAsync(time.GetUtcNow(), max, stop);
+        foreach (DocumentRecord document in expired)
+        {
+            stop.ThrowIfCancellationRequested();
+            await DeleteAsync(document);
+        }
+
+        return expired.Count;
+    }
+
+    private async ValueTask<DirectoryAnswer> DeleteAsync(DocumentRecord document)
+    {
+        if (await accounts.DeleteAsync(document.AutomergeId, CancellationToken.None) != ChangeOutcome.Changed) return NotFound();
+        await BindAsync(document.AutomergeId, ControlSubject.Deleted);
+
+        // From here on no shard takes anything for it. A fence that has moved since says nothing about this document.
+        while (!await chunks.DeleteAsync(document.AutomergeId, control.Current, CancellationToken.None)) await Task.Yield();
+        return new DirectoryAnswer(document, null);
+    }
+
+    // A document that was expired when its owner came back for it is not there, and gives its name to the next.
+    private async ValueTask<DirectoryAnswer> FindOrCreateAppAsync(Principal principal, string appId, DocumentId automergeId, DateTimeOffset? expiresAt, CancellationToken stop)
+    {
+        if (await accounts.FindUserAsync(principal.Id, stop) is not { } user) return DirectoryAnswer.Refuse(RefusalKind.NoUser, "User not found");
+        DocumentId id = automergeId.IsDefault ? NewAutomergeId() : automergeId;
+        if (!automergeId.IsDefault && await HasContentAsync(id, stop) && await accounts.FindDocumentAsync(id, stop) is null)
+            return DirectoryAnswer.Refuse(RefusalKind.Conflict, "Automerge document ID is already registered");
+        DocumentRecord candidate = Record(principal, AppPrefix + appId, id) with { AppId = appId, Type = AppPrefix + appId, ExpiresAt = expiresAt };
+        RegisterOutcome outcome = await accounts.FindOrRegisterAppAsync(candidate, user.Quotas.MaxDocuments, stop);
+        if (outcome.Document is { } found && !IsThere(found))
+        {
+            await DeleteAsync(found);
+            outcome = await accounts.FindOrRegisterAppAsync(candidate, user.Quotas.MaxDocuments, stop);
+        }
+
+        if (outcome.Document is { } there && !automergeId.IsDefault && there.AutomergeId != automergeId)
+            return DirectoryAnswer.Refuse(RefusalKind.Conflict, "Document already exists");
+        return await AnsweredAsync(outcome, candidate, user);
+    }
+
+    private async ValueTask<DirectoryAnswer> AnsweredAsync(RegisterOutcome outcome, DocumentRecord wanted, UserRecord user)
+    {
+        switch (outcome.Result)
+        {
+            case RegisterResult.IdTaken:
+                return DirectoryAnswer.Refuse(RefusalKind.Conflict, "Document already exists");
+            case RegisterResult.AutomergeIdTaken:
+                return DirectoryAnswer.Refuse(RefusalKind.Conflict, "Automerge document ID is already registered");
+            case RegisterResult.QuotaExceeded:
+                return new DirectoryAnswer(null, new Refusal(RefusalKind.QuotaExceeded, "You have as many documents as you may have", outcome.Current, user.Quotas.MaxDocuments));
+            case RegisterResult.NoUser:
+                return DirectoryAnswer.Refuse(RefusalKind.NoUser, "User not found");
+        }
+
+        DocumentRecord document = outcome.Document ?? wanted;
+        if (document.AutomergeId == wanted.AutomergeId) await BindAsync(document.AutomergeId, ControlSubject.Registered);
+        return new DirectoryAnswer(document, null, MayWrite: true);
+    }
+
+    private async ValueTask<DirectoryAnswer> ChangedAsync(DocumentRecord document, ChangeOutcome outcome, ControlSubject? subject)
+    {
+        switch (outcome)
+        {
+            case ChangeOutcome.NotFound:
+                return NotFound();
+            case ChangeOutcome.Moved:
+                return DirectoryAnswer.Refuse(RefusalKind.Moved, "The document has been changed meanwhile");
+            case ChangeOutcome.Private:
+                return Invalid("App documents cannot have ACL entries");
+        }
+
+        if (subject is { } kind) await BindAsync(document.AutomergeId, kind);
+        return await accounts.FindDocumentAsync(document.AutomergeId, CancellationToken.None) is { } changed ? new DirectoryAnswer(changed, null, MayWrite: true) : NotFound();
+    }
+
+    // Says it to every shard, and returns when all have heard: of the document first, then of those whose access lists lead to it.
+    private async ValueTask BindAsync(DocumentId id, ControlSubject subject)
+    {
+        ControlNumber last = await control.AppendAsync(new ControlChange(subject, id, ""), CancellationToken.None);
+        IReadOnlyList<DocumentId> referrers = await accounts.ReferrersAsync(id, ReferrersMax, CancellationToken.None);
+        if (referrers.Count > ReferrersMax)
+        {
+            last = await control.AppendAsync(new ControlChange(ControlSubject.Settings, default, ""), CancellationToken.None);
+        }
+        else
+        {
+            foreach (DocumentId referrer in referrers) last = await control.AppendAsync(new ControlChange(ControlSubject.Access, referrer, ""), CancellationToken.None);
+        }
+
+        await control.InForceAsync(last, CancellationToken.None);
+    }
+
+    private async ValueTask<DocumentRecord?> LookUpAsync(Principal principal, DocumentName name, CancellationToken stop)
+    {
+        switch (name.Kind)
+        {
+            case DocumentNameKind.Ephemeral:
+                return null;
+            case DocumentNameKind.App:
+                // Finds it, and registers nothing: there is no room for a single document.
+                DocumentRecord candidate = Record(principal, name.Text, NewAutomergeId()) with { AppId = name.Local };
+                return (await accounts.FindOrRegisterAppAsync(candidate, maxDocuments: 0, stop)).Document;
+            default:
+                if (await accounts.FindDocumentAsync(name.Text, stop) is { } document) return document;
+                return await accounts.FindDocumentAsync(name.Text == name.Local ? $"doc:{name.Local}" : name.Local, stop);
+        }
+    }
+
+    // Nothing is stored of a document that nobody has registered. What is there without an owner was somebody's, and is not the first comer's.
+    private async ValueTask<bool> HasContentAsync(DocumentId id, CancellationToken stop)
+    {
+        DocumentPeek[] peeked = new DocumentPeek[1];
+        await chunks.PeekAsync(new[] { id }, peeked, stop);
+        return peeked[0].Presence == StoredPresence.Present;
+    }
+
+    private DocumentRecord Record(Principal owner, string id, DocumentId automergeId)
+    {
+        DateTimeOffset now = time.GetUtcNow();
+        return new DocumentRecord { Id = id, AutomergeId = automergeId, OwnerId = owner.Id, CreatedAt = now, UpdatedAt = now };
+    }
+
+    private DocumentId NewAutomergeId()
+    {
+        Span<byte> bytes = stackalloc byte[AutomergeIdBytes];
+        fillRandom(bytes);
+        return DocumentId.FromPayload(bytes);
+    }
+
+    private static DirectoryAnswer? MayNotCreate(Principal principal) => (principal.Scopes.Documents & Permission.Write) == 0 || !principal.Scopes.IsForAllDocuments
+        ? DirectoryAnswer.Refuse(RefusalKind.InsufficientScope, ScopeFor(Permission.Write))
+        : null;
+
+    private static Refusal? MayNotList(Principal principal) => (principal.Scopes.Documents & Permission.Read) == 0 || !principal.Scopes.IsForAllDocuments
+        ? new Refusal(RefusalKind.InsufficientScope, ScopeFor(Permission.Read))
+        : null;
+
+    private static string ScopeFor(Permission needed) => (needed & Permission.Write) != 0 ? "documents:write" : "documents:read";
+
+    private static string? CheckType(string? type)
+    {
+        if (type is null) return null;
+        if (type.Length > TypeLengthMax) return $"type: at most {TypeLengthMax} characters";
+        return type.StartsWith(AppPrefix, StringComparison.Ordinal) ? "type: app: is for app documents" : null;
+    }
+
+    private static string? CheckAcl(IReadOnlyList<AclEntry> acl)
+    {
+        if (acl.Count > AclEntriesMax) return $"acl: at most {AclEntriesMax} entries";
+        HashSet<string> principals = new(StringComparer.Ordinal);
+        foreach (AclEntry entry in acl)
+        {
+            if (entry.Principal.Length is 0 or > PrincipalLengthMax) return $"acl: a principal has 1 to {PrincipalLengthMax} characters";
+            if (!principals.Add(entry.Principal)) return $"acl: {entry.Principal} is there twice";
+        }
+
+        return null;
+    }
+
+    private string? CheckExpiration(DateTimeOffset? expiresAt) => expiresAt <= time.GetUtcNow() ? "expiresAt: it has passed" : null;
+
+    private static DirectoryAnswer NotFound() => DirectoryAnswer.Refuse(RefusalKind.NotFound, "Document not found");
+
+    private static DirectoryAnswer Invalid(string message) => DirectoryAnswer.Refuse(RefusalKind.Invalid, message);
+}

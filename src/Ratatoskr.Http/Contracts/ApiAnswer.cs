@@ -1,0 +1,62 @@
+using System.Globalization;
+using System.Text.Json;
+using System.Text.Json.Serialization.Metadata;
+using Microsoft.AspNetCore.Http;
+
+namespace Ratatoskr.Http.Contracts;
+
+/// <summary>What an endpoint of the API has to say; written when it is done, whole.</summary>
+internal sealed class ApiAnswer
+{
+    private readonly int _status;
+    private readonly string? _contentType;
+    private readonly ReadOnlyMemory<byte> _body;
+    private readonly List<(string Name, string Value)> _headers = [];
+
+    private ApiAnswer(int status, string? contentType, ReadOnlyMemory<byte> body) => (_status, _contentType, _body) = (status, contentType, body);
+
+    public static ApiAnswer NoContent { get; } = new(StatusCodes.Status204NoContent, null, default);
+
+    public static ApiAnswer Json<T>(T value, JsonTypeInfo<T> type, int status = StatusCodes.Status200OK) => Json(JsonSerializer.SerializeToUtf8Bytes(value, type), status);
+
+    public static ApiAnswer Json(ReadOnlyMemory<byte> utf8, int status = StatusCodes.Status200OK) => new(status, "application/json; charset=utf-8", utf8);
+
+    public static ApiAnswer Bytes(ReadOnlyMemory<byte> bytes) => new(StatusCodes.Status200OK, "application/octet-stream", bytes);
+
+    public static ApiAnswer Error(int status, string error, string message) => Json(new ErrorBody(error, message), ApiJson.Default.ErrorBody, status);
+
+    public static ApiAnswer Invalid(string message) => Error(StatusCodes.Status400BadRequest, "invalid_request", message);
+
+    public static ApiAnswer NotFound(string message = "Document not found") => Error(StatusCodes.Status404NotFound, "not_found", message);
+
+    public static ApiAnswer Moved(string message) => Error(StatusCodes.Status412PreconditionFailed, "precondition_failed", message);
+
+    public static ApiAnswer InsufficientScope(string scope) =>
+        Error(StatusCodes.Status403Forbidden, "insufficient_scope", $"This action requires the \"{scope}\" scope");
+
+    public static ApiAnswer Quota(string quota, string message, long current, long limit) =>
+        Json(new QuotaErrorBody("quota_exceeded", message, quota, current, limit), ApiJson.Default.QuotaErrorBody, StatusCodes.Status403Forbidden);
+
+    public static ApiAnswer RateLimited(long retryAfterSeconds) =>
+        Json(new RateErrorBody("rate_limited", "Too many requests", retryAfterSeconds), ApiJson.Default.RateErrorBody, StatusCodes.Status429TooManyRequests)
+            .With("Retry-After", retryAfterSeconds.ToString(CultureInfo.InvariantCulture));
+
+    public ApiAnswer With(string header, string value)
+    {
+        _headers.Add((header, value));
+        return this;
+    }
+
+    public async Task WriteAsync(HttpContext context)
+    {
+        HttpResponse response = context.Response;
+        response.StatusCode = _status;
+        response.Headers.CacheControl = "no-store";
+        foreach ((string name, string value) in _headers) response.Headers[name] = value;
+        if (_contentType is null) return;
+        response.Headers.XContentTypeOptions = "nosniff";
+        response.ContentType = _contentType;
+        response.ContentLength = _body.Length;
+        if (!HttpMethods.IsHead(context.Request.Method)) await response.Body.WriteAsync(_body, context.RequestAborted).ConfigureAwait(false);
+    }
+}

@@ -1,0 +1,154 @@
+using System.Buffers;
+using System.Text.Json;
+using Automerge.Changes;
+using Automerge.Documents;
+using Automerge.Values;
+using Microsoft.AspNetCore.Http;
+using Microsoft.Extensions.Primitives;
+using Ratatoskr.Engine.Access;
+using Ratatoskr.Engine.Documents;
+using Ratatoskr.Engine.Storage;
+using Ratatoskr.Http.Contracts;
+
+namespace Ratatoskr.Http.Endpoints;
+
+/// <summary>A document's content as a whole: replaced by JSON, and given out as JSON or as an Automerge file.</summary>
+internal sealed class DocumentContentEndpoints(DocumentApi api)
+{
+    private const int ActorBytes = 16;
+    private const int DepthMax = 256;
+
+    // Tries on top of heads that have moved meanwhile. After them the change is made beside what the others write: it merges, as any two edits do.
+    private const int AttemptsMax = 3;
+
+    public async Task<ApiAnswer> PutAsync(HttpContext context, Principal principal)
+    {
+        (JsonDocument? body, ApiAnswer? refusal) = await ApiBody.ReadObjectAsync(context, DepthMax).ConfigureAwait(false);
+        using JsonDocument? held = body;
+        if (body is null) return refusal!;
+        if (!DocumentHeads.TryIfMatch(context.Request.Headers.IfMatch, out ChangeHash[]? ifHeads)) return ApiAnswer.Moved("If-Match names no content of this document");
+        DirectoryAnswer found = await api.Directory.FindAsync(principal, DocumentEndpoints.IdOf(context), Permission.Write, context.RequestAborted).ConfigureAwait(false);
+        if (found.Document is not { } document) return DocumentEndpoints.Answer(found.Refusal!);
+        CommitOptions now = new(api.Time.GetUtcNow().ToUnixTimeSeconds());
+        for (int attempt = 1; ; attempt++)
+        {
+            Replacement made;
+            try
+            {
+                made = await api.Contents.OpenAsync(document.AutomergeId, NewActor(), opened => Replace(opened, body.RootElement, ifHeads, now), context.RequestAborted).ConfigureAwait(false);
+            }
+            catch (DocumentException e)
+            {
+                return ApiAnswer.Invalid(e.Message);
+            }
+
+            if (made.IsMoved) return ApiAnswer.Moved("The content has been changed meanwhile");
+            if (made.Hash is not { } hash) return Replaced(made.Size, made.Heads);
+            IReadOnlyList<ChangeHash>? onlyIf = ifHeads is not null || attempt < AttemptsMax ? made.Before : null;
+            Submission outcome = await api.Contents.SubmitAsync(document.AutomergeId, principal, made.Chunk, hash, onlyIf, context.RequestAborted).ConfigureAwait(false);
+            switch (outcome.Result)
+            {
+                case SubmissionResult.Stored:
+                    return Replaced(made.Size, onlyIf is not null ? made.Heads : [.. (await api.Contents.PeekAsync(document.AutomergeId, context.RequestAborted).ConfigureAwait(false)).Heads.Span]);
+                case SubmissionResult.Moved when ifHeads is not null:
+                    return ApiAnswer.Moved("The content has been changed meanwhile");
+                case SubmissionResult.Moved:
+                    continue;
+                case SubmissionResult.Refused:
+                    return Refused(outcome);
+                default:
+                    return ApiAnswer.Error(StatusCodes.Status503ServiceUnavailable, "unavailable", "The document cannot be had at the moment");
+            }
+        }
+    }
+
+    public async Task<ApiAnswer> ExportAsync(HttpContext context, Principal principal)
+    {
+        StringValues format = context.Request.Query["format"];
+        if (format.Count > 1 || (format.Count == 1 && format[0] is not ("json" or "binary"))) return ApiAnswer.Invalid("format: json or binary");
+        DirectoryAnswer found = await api.Directory.FindAsync(principal, DocumentEndpoints.IdOf(context), Permission.Read, context.RequestAborted).ConfigureAwait(false);
+        if (found.Document is not { } document) return DocumentEndpoints.Answer(found.Refusal!);
+        bool isJson = format is ["json"];
+        (ReadOnlyMemory<byte> Bytes, IReadOnlyList<ChangeHash> Heads) export = await ExportAsync(document, isJson, context.RequestAborted).ConfigureAwait(false);
+        ApiAnswer answer = isJson
+            ? ApiAnswer.Json(export.Bytes)
+            : ApiAnswer.Bytes(export.Bytes).With("Content-Disposition", $"attachment; filename=\"{document.Id}.amrg\"");
+        return answer.With("ETag", DocumentHeads.Tag(export.Heads));
+    }
+
+    private async Task<(ReadOnlyMemory<byte> Bytes, IReadOnlyList<ChangeHash> Heads)> ExportAsync(DocumentRecord document, bool isJson, CancellationToken stop)
+    {
+        if (!isJson)
+        {
+            // A document that was folded is stored as the very file.
+            StoredDocument stored = await api.Contents.ReadAsync(document.AutomergeId, stop).ConfigureAwait(false);
+            if (stored.Tail.Count == 0) return (stored.Snapshot.Chunk, stored.Snapshot.Heads.ToArray());
+        }
+
+        return await api.Contents.OpenAsync(
+            document.AutomergeId,
+            NewActor(),
+            opened => ((ReadOnlyMemory<byte>)(isJson ? WriteJson(opened.View) : opened.ChangeCount == 0 ? [] : opened.Save()), opened.Heads),
+            stop).ConfigureAwait(false);
+    }
+
+    internal static byte[] WriteJson(DocumentView view)
+    {
+        ArrayBufferWriter<byte> output = new();
+        using (Utf8JsonWriter writer = new(output, ApiJson.Plain)) view.WriteTo(writer, ObjectId.Root);
+        return output.WrittenSpan.ToArray();
+    }
+
+    internal ActorId NewActor()
+    {
+        Span<byte> actor = stackalloc byte[ActorBytes];
+        api.FillRandom(actor);
+        return new ActorId(actor.ToArray());
+    }
+
+    // The root's keys become those of the body. What is the same already stays, and texts become others by the fewest edits, so that what others write beside it stays too.
+    private static Replacement Replace(Document document, JsonElement body, ChangeHash[]? ifHeads, CommitOptions now)
+    {
+        IReadOnlyList<ChangeHash> before = document.Heads;
+        if (ifHeads is not null && !before.SequenceEqual(ifHeads)) return new Replacement(default, default, before, before, 0, IsMoved: true);
+        ChangeHash? hash;
+        using (Transaction edit = document.Begin(now))
+        {
+            foreach (string key in edit.View.Keys(ObjectId.Root))
+            {
+                if (!body.TryGetProperty(key, out _)) edit.Delete(ObjectId.Root, key);
+            }
+
+            foreach (JsonProperty property in body.EnumerateObject())
+            {
+                bool isText = property.Value.ValueKind == JsonValueKind.String;
+                if (isText && edit.View.GetAll(ObjectId.Root, property.Name) is [{ Value: { IsObject: true } only }] && only.AsObjectKind() == ObjectKind.Text)
+                    edit.UpdateText(only.AsObject(), property.Value.GetString()!);
+                else
+                    edit.PutJson(ObjectId.Root, property.Name, property.Value);
+            }
+
+            hash = edit.Commit();
+        }
+
+        ReadOnlyMemory<byte> chunk = hash is { } made ? document.ChangeByHash(made) : default;
+        return new Replacement(hash, chunk, before, document.Heads, document.ChangeCount == 0 ? 0 : document.Save().Length);
+    }
+
+    private static ApiAnswer Replaced(long size, IReadOnlyList<ChangeHash> heads) =>
+        ApiAnswer.Json(new ContentBody(true, size, DocumentHeads.Names(heads)), ApiJson.Default.ContentBody).With("ETag", DocumentHeads.Tag(heads));
+
+    // What peers are told by a frame.
+    private static ApiAnswer Refused(Submission refused) => refused.Error switch
+    {
+        "quota_exceeded" => ApiAnswer.Quota(refused.Quota, refused.Message, refused.Current, refused.Limit),
+        "rate_limited" => ApiAnswer.RateLimited(Math.Max(1, refused.RetryAfterSeconds)),
+        "permission_denied" => ApiAnswer.Error(StatusCodes.Status403Forbidden, "forbidden", refused.Message),
+        "document_not_found" => ApiAnswer.NotFound(),
+        "document_too_large" => ApiAnswer.Error(StatusCodes.Status413PayloadTooLarge, "document_too_large", refused.Message),
+        _ => ApiAnswer.Error(StatusCodes.Status500InternalServerError, "internal_error", "the change was not taken"),
+    };
+
+    private readonly record struct Replacement(
+        ChangeHash? Hash, ReadOnlyMemory<byte> Chunk, IReadOnlyList<ChangeHash> Before, IReadOnlyList<ChangeHash> Heads, long Size, bool IsMoved = false);
+}
