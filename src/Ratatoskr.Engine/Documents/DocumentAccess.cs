@@ -18,7 +18,8 @@ internal sealed class DocumentAccess(DocumentActor document, Shard shard)
     {
         if (link.DecidedAtVersion != _version)
         {
-            link.Decision = shard.Access.Decide(link.Session.Principal, document.Id);
+            if (!shard.Access.TryDecide(link.Session.Principal, document.Id, default, out AccessDecision decision)) return false;
+            link.Decision = decision;
             link.DecidedAtVersion = _version;
             link.State.ReadOnly = link.Refused || !link.Decision.MayWrite;
             if (link.Decision.MayRead) link.Denied = false;

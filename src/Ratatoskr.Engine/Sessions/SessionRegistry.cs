@@ -25,7 +25,7 @@ internal sealed class SessionRegistry(IAccessPolicy access, EngineMetrics metric
         PeerSession? replaced;
         lock (_gate)
         {
-            if (_sessions.TryGetValue(session.PeerId, out replaced) && !access.MayReplace(replaced.Principal, session.Principal)) return false;
+            if (_sessions.TryGetValue(session.PeerId, out replaced) && access.MayReplace(replaced.Principal, session.Principal) != Takeover.Replace) return false;
             _sessions[session.PeerId] = session;
         }
 

@@ -14,13 +14,26 @@ internal sealed class TestAccess(IControlLog control) : IAccessPolicy, IAuthenti
 
     public void Set(string principal, DocumentId document, Permission permission) => _rules[(principal, document)] = permission;
 
-    public AccessDecision Decide(Principal principal, DocumentId document)
+    public bool TryDecide(Principal principal, DocumentId document, Timestamp now, out AccessDecision decision)
+    {
+        decision = Decide(principal, document);
+        return true;
+    }
+
+    public ValueTask<AccessDecision> DecideAsync(Principal principal, DocumentId document, Timestamp now, CancellationToken stop) =>
+        ValueTask.FromResult(Decide(principal, document));
+
+    public void Changed(ControlChange change)
+    {
+    }
+
+    public Takeover MayReplace(Principal holder, Principal newcomer) => holder == newcomer ? Takeover.Replace : Takeover.Refuse;
+
+    private AccessDecision Decide(Principal principal, DocumentId document)
     {
         Decisions++;
         return new AccessDecision(_rules.GetValueOrDefault((principal.Id, document), Permission.Read | Permission.Write), control.Current);
     }
-
-    public bool MayReplace(Principal holder, Principal newcomer) => holder == newcomer;
 
     public ValueTask<AuthenticationResult> AuthenticateAsync(Credentials credentials, ConnectionInfo connection) => ValueTask.FromResult(credentials.Token switch
     {
