@@ -20,6 +20,6 @@ public static class LaterEndpoints
     {
         ArgumentNullException.ThrowIfNull(authentication);
         RequestDelegate endpoint = authentication.Required(static (context, _) => ApiAnswer.NotFound("Blobs are not part of this server yet").WriteAsync(context));
-        foreach (string path in s_paths) routes.Map(path, endpoint);
+        foreach (string path in s_paths) routes.Map(path, endpoint).ExcludeFromDescription();
     }
 }
