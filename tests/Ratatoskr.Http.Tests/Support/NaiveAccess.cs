@@ -1,3 +1,4 @@
+using Ratatoskr.Engine;
 using Ratatoskr.Engine.Access;
 using Ratatoskr.Engine.Storage;
 using Ratatoskr.Protocol.Identifiers;
@@ -7,7 +8,17 @@ namespace Ratatoskr.Http.Tests.Support;
 /// <summary>Owners and what access lists say of them or of everybody, read anew for each question.</summary>
 internal sealed class NaiveAccess(IAccountStore accounts, IControlLog control, TimeProvider time) : IAccessPolicy
 {
-    public AccessDecision Decide(Principal principal, DocumentId document) => DecideAsync(principal, document, CancellationToken.None).AsTask().GetAwaiter().GetResult();
+    public bool TryDecide(Principal principal, DocumentId document, Timestamp now, out AccessDecision decision)
+    {
+        decision = DecideAsync(principal, document, CancellationToken.None).AsTask().GetAwaiter().GetResult();
+        return true;
+    }
+
+    public ValueTask<AccessDecision> DecideAsync(Principal principal, DocumentId document, Timestamp now, CancellationToken stop) => DecideAsync(principal, document, stop);
+
+    public void Changed(ControlChange change)
+    {
+    }
 
     public async ValueTask<AccessDecision> DecideAsync(Principal principal, DocumentId document, CancellationToken stop)
     {
@@ -23,5 +34,5 @@ internal sealed class NaiveAccess(IAccountStore accounts, IControlLog control, T
         return new AccessDecision(permission & principal.Scopes.ForDocument(record.Id, record.AutomergeId.ToString()), fence);
     }
 
-    public bool MayReplace(Principal holder, Principal newcomer) => true;
+    public Takeover MayReplace(Principal holder, Principal newcomer) => Takeover.Replace;
 }
