@@ -11,6 +11,8 @@ public sealed class Scopes
 {
     private const string DocumentPrefix = "doc:";
 
+    private static readonly string[] s_known = ["read", "write", "documents:read", "documents:write", "blobs:write", "tokens:manage"];
+
     private readonly ImmutableArray<string> _documents;
     private readonly bool _all;
 
@@ -53,6 +55,18 @@ public sealed class Scopes
         if (IsForAllDocuments) return Documents;
         string bare = id.StartsWith(DocumentPrefix, StringComparison.Ordinal) ? id[DocumentPrefix.Length..] : id;
         return _documents.Contains(bare) || _documents.Contains(automergeId) ? Documents : Permission.None;
+    }
+
+    /// <summary>Whether a credential of these may hand out one of <paramref name="other"/>: nothing in it goes further.</summary>
+    public bool Covers(Scopes other)
+    {
+        if (_all) return true;
+        if (other._all || (other.Documents & ~Documents) != 0) return false;
+        if (!IsForAllDocuments && (other.IsForAllDocuments ? other.Documents != Permission.None : !other._documents.All(_documents.Contains))) return false;
+        if ((other.MayWriteBlobs && !MayWriteBlobs) || (other.MayManageTokens && !MayManageTokens)) return false;
+
+        // A name that means nothing yet may mean something one day.
+        return other.Names!.All(name => s_known.Contains(name) || name.StartsWith(DocumentPrefix, StringComparison.Ordinal) || Has(name));
     }
 
     private bool Has(string name) => Names is not null && Names.Contains(name);

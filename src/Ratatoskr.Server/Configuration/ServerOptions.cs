@@ -6,6 +6,9 @@ namespace Ratatoskr.Server.Configuration;
 
 internal enum AccessMode
 {
+    /// <summary>People sign in, documents have owners and access lists.</summary>
+    Accounts,
+
     /// <summary>Whoever knows a document's id may read and write it, as with automerge-repo-sync-server.</summary>
     Open,
 }
@@ -38,6 +41,9 @@ internal sealed record ServerOptions
 
     public AccessMode AccessMode { get; init; }
 
+    /// <summary>Means something in <see cref="AccessMode.Accounts"/> only, but is checked always.</summary>
+    public AccountSettings Accounts { get; init; } = new();
+
     public int ShardCount { get; init; } = Math.Min(Environment.ProcessorCount, ShardCountMax);
 
     /// <summary>What documents and buffers may take together; the runtime's own memory comes on top.</summary>
@@ -61,12 +67,19 @@ internal sealed record ServerOptions
     public static ServerOptions Read(Func<string, string?> variable)
     {
         ServerOptions defaults = new();
+        AccessMode mode = Access(Text("ACCESS_MODE"));
+        AccountSettings accounts = AccountSettings.Read(Text);
+
+        // With somebody to sign people in, the server is for others too; without, for this machine alone.
+        IPAddress? address = Host(Text("HOST"), mode == AccessMode.Accounts && accounts.Provider is not null ? IPAddress.Any : defaults.Address);
+        if (mode == AccessMode.Accounts) accounts.Check(address);
         return defaults with
         {
             Port = Number("PORT", 0, 65535, defaults.Port),
-            Address = Host(Text("HOST"), defaults.Address),
+            Address = address,
             DataDirectory = DataFolder(Text("DATA_DIR"), defaults.DataDirectory),
-            AccessMode = Access(Text("ACCESS_MODE")),
+            AccessMode = mode,
+            Accounts = accounts,
             ShardCount = Number("SHARDS", 1, ShardCountMax, defaults.ShardCount),
             MemoryBudgetMb = Number("MEMORY_BUDGET_MB", MemoryBudgetMbMin, MemoryBudgetMbMax, defaults.MemoryBudgetMb),
             MaxDocumentRows = Number("MAX_DOCUMENT_ROWS", DocumentRowsMin, DocumentRowsMax, defaults.MaxDocumentRows),
@@ -114,9 +127,9 @@ internal sealed record ServerOptions
 
     private static AccessMode Access(string? text) => text switch
     {
-        null or "open" => AccessMode.Open,
-        "accounts" => throw new SettingException("ACCESS_MODE", text, "accounts are not part of this version yet; only open is"),
-        _ => throw new SettingException("ACCESS_MODE", text, "it must be open"),
+        null or "accounts" => AccessMode.Accounts,
+        "open" => AccessMode.Open,
+        _ => throw new SettingException("ACCESS_MODE", text, "it must be accounts or open"),
     };
 
     private static ValidationMode ValidationOf(string? text) => text switch
