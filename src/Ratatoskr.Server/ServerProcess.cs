@@ -69,6 +69,13 @@ internal static class ServerProcess
         }
     }
 
+    private static string WhoMayComeIn(ServerOptions options) => options switch
+    {
+        { AccessMode: AccessMode.Open } => "open to everyone who can reach this address: whoever knows a document's id may read and write it",
+        { Accounts.Provider: { } provider } => $"people sign in at {provider.Issuer}",
+        _ => "people on this machine sign in under any name (no OIDC_ISSUER is set)",
+    };
+
     // Where it listens, where its data is, who may come in.
     private static string[] StartLines(ServerOptions options, Uri address)
     {
@@ -77,7 +84,7 @@ internal static class ServerProcess
         [
             $"listening on {scheme}://{address.Authority}/sync and {address.GetLeftPart(UriPartial.Authority)}",
             $"documents in {options.DataDirectory}",
-            "open to everyone who can reach this address: whoever knows a document's id may read and write it",
+            WhoMayComeIn(options),
         ];
     }
 }

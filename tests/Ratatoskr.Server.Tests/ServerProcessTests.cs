@@ -24,7 +24,7 @@ public sealed class ServerProcessTests : IDisposable
     [InlineData(SigInt)]
     public async Task Serves_and_stops_with_0_when_told(int signal)
     {
-        using Process server = Start(("PORT", "0"));
+        using Process server = Start(("PORT", "0"), ("ACCESS_MODE", "open"));
         string listening = await server.StandardOutput.ReadLineAsync(Cancel) ?? await server.StandardError.ReadToEndAsync(Cancel);
         string? data = await server.StandardOutput.ReadLineAsync(Cancel);
         string? access = await server.StandardOutput.ReadLineAsync(Cancel);
@@ -59,7 +59,7 @@ public sealed class ServerProcessTests : IDisposable
     [InlineData("DATA_DIR", "/proc/ratatoskr", "DATA_DIR=/proc/ratatoskr cannot be used")]
     public async Task Bad_setting_ends_with_2_and_one_line(string name, string value, string expected)
     {
-        (int exitCode, string output, string errors) = await RunAsync([], ("PORT", "0"), (name, value));
+        (int exitCode, string output, string errors) = await RunAsync([], ("PORT", "0"), ("ACCESS_MODE", "open"), (name, value));
         Assert.Equal(2, exitCode);
         Assert.Equal("", output);
         Assert.StartsWith(expected, Assert.Single(errors.Split('\n', StringSplitOptions.RemoveEmptyEntries)), StringComparison.Ordinal);
@@ -71,7 +71,7 @@ public sealed class ServerProcessTests : IDisposable
         using TcpListener other = new(IPAddress.Loopback, 0);
         other.Start();
         int port = ((IPEndPoint)other.LocalEndpoint).Port;
-        (int exitCode, string output, string errors) = await RunAsync([], ("PORT", $"{port}"));
+        (int exitCode, string output, string errors) = await RunAsync([], ("PORT", $"{port}"), ("ACCESS_MODE", "open"));
         Assert.Equal(1, exitCode);
         Assert.Equal("", output);
         Assert.Equal($"cannot run: 127.0.0.1:{port} is in use by another process\n", errors);
@@ -80,7 +80,7 @@ public sealed class ServerProcessTests : IDisposable
     [Fact]
     public async Task Foreign_variables_of_the_framework_change_nothing()
     {
-        using Process server = Start(("PORT", "0"), ("ASPNETCORE_URLS", "http://0.0.0.0:1"), ("ASPNETCORE_HTTP_PORTS", "2"), ("Logging__LogLevel__Default", "Trace"));
+        using Process server = Start(("PORT", "0"), ("ACCESS_MODE", "open"), ("ASPNETCORE_URLS", "http://0.0.0.0:1"), ("ASPNETCORE_HTTP_PORTS", "2"), ("Logging__LogLevel__Default", "Trace"));
         Assert.StartsWith("listening on ws://127.0.0.1:", await server.StandardOutput.ReadLineAsync(Cancel), StringComparison.Ordinal);
         Assert.Equal(0, Kill(server.Id, SigTerm));
         Assert.DoesNotContain("Microsoft", await server.StandardError.ReadToEndAsync(Cancel), StringComparison.Ordinal);

@@ -96,7 +96,7 @@ public sealed record RateLimits
     /// <summary>None: users are trusted, and what costs (documents, bytes, sign-ins) has limits of its own.</summary>
     public RateLimit RestUser { get; init; } = RateLimit.None;
 
-    public RateLimit PendingLogins { get; init; } = new(20, 600);
+    public RateLimit PendingLogins { get; init; } = new(100, 600);
 
     public RateLimit UndecodableFrames { get; init; } = RateLimit.PerMinute(100);
 

@@ -44,8 +44,6 @@ internal sealed record NewApiTokenBody(string Token, string Id, string Name, IRe
 
 internal sealed record ApiTokenBody(string Id, string Name, IReadOnlyList<string>? Scopes, string? LastUsedAt, string? ExpiresAt, string CreatedAt);
 
-internal sealed record ApiTokenQuotaBody(string Error, string Message, string Quota, long Current, long Limit);
-
 /// <summary>What the sign-in page's script reads: either a token for the page that opened it, or the two ways on of a program.</summary>
 internal sealed record AuthPageData
 {
@@ -127,7 +125,6 @@ internal sealed record ProviderTokensBody(
 [JsonSerializable(typeof(ApiTokenRequest))]
 [JsonSerializable(typeof(NewApiTokenBody))]
 [JsonSerializable(typeof(IReadOnlyList<ApiTokenBody>))]
-[JsonSerializable(typeof(ApiTokenQuotaBody))]
 [JsonSerializable(typeof(AuthPageData))]
 [JsonSerializable(typeof(ProviderConfigurationBody))]
 [JsonSerializable(typeof(ProviderKeysBody))]

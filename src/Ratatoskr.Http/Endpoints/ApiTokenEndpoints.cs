@@ -53,9 +53,7 @@ internal static class ApiTokenEndpoints
         int current = (await services.Options.Store.ListTokensAsync(principal.Id, context.RequestAborted).ConfigureAwait(false)).Count;
         if (current >= TokensPerUserMax)
         {
-            context.Response.StatusCode = StatusCodes.Status403Forbidden;
-            await context.Response.WriteAsJsonAsync(
-                new ApiTokenQuotaBody("quota_exceeded", "Too many API tokens; delete some", "maxApiTokens", current, TokensPerUserMax), AuthJson.Default.ApiTokenQuotaBody).ConfigureAwait(false);
+            await ApiAnswer.Quota("maxApiTokens", "Too many API tokens; delete some", current, TokensPerUserMax).WriteAsync(context).ConfigureAwait(false);
             return;
         }
 

@@ -44,10 +44,11 @@ public static partial class AuthEndpoints
     {
         if (IsKeptOut(context, services)) return;
         string address = services.AddressKeyOf(context);
-        if (!services.Options.Limiter.TryTake(RateLimitKind.PendingLogins, address, 1, services.Now, out int retryAfter))
+        int retryAfter = 0;
+        bool mayBegin = services.DevelopmentProvider is not null || services.Options.Limiter.TryTake(RateLimitKind.PendingLogins, address, 1, services.Now, out retryAfter);
+        if (!mayBegin)
         {
-            context.Response.Headers.RetryAfter = retryAfter.ToString(System.Globalization.CultureInfo.InvariantCulture);
-            await ErrorAnswers.WriteAsync(context, StatusCodes.Status429TooManyRequests, "rate_limited", "Too many sign-ins from this address").ConfigureAwait(false);
+            await ApiAnswer.RateLimited(retryAfter).WriteAsync(context).ConfigureAwait(false);
             return;
         }
 

@@ -55,7 +55,6 @@ public sealed class KeyFolder(string folder)
     {
         byte[] key = RandomNumberGenerator.GetBytes(KeyBytesMin);
         string unfinished = path + ".new";
-        File.Delete(unfinished);
         FileStreamOptions options = new() { Mode = FileMode.CreateNew, Access = FileAccess.Write };
         if (OperatingSystem.IsWindows())
         {
@@ -67,6 +66,7 @@ public sealed class KeyFolder(string folder)
             options.UnixCreateMode = OwnerOnly;
         }
 
+        File.Delete(unfinished); // of a start that died here
         using (FileStream file = new(unfinished, options))
         {
             file.Write(Encoding.ASCII.GetBytes(Convert.ToHexStringLower(key) + "\n"));

@@ -5,6 +5,7 @@ using Automerge.Documents;
 using Microsoft.Extensions.Logging;
 using Ratatoskr.Engine;
 using Ratatoskr.Engine.Access;
+using Ratatoskr.Engine.Documents;
 using Ratatoskr.Engine.Limits;
 using Ratatoskr.Engine.Sessions;
 using Ratatoskr.Server.Configuration;
@@ -21,6 +22,10 @@ internal sealed class EngineHost(ServerOptions options) : IEngineHost, ISyncEndp
 
     public ISyncEndpoint Endpoint => this;
 
+    public AccountServices? Accounts { get; private set; }
+
+    public DocumentContents Contents => _engine!.Contents;
+
     public string? NotReadyBecause => _engine is null ? "the engine starts" : null;
 
     public async Task StartAsync(ILoggerFactory loggers, CancellationToken cancel)
@@ -31,13 +36,14 @@ internal sealed class EngineHost(ServerOptions options) : IEngineHost, ISyncEndp
             Logger = loggers.CreateLogger("Ratatoskr.Storage"),
         }).ConfigureAwait(false);
         EmbeddedControlLog control = new();
+        if (options.AccessMode == AccessMode.Accounts) Accounts = await AccountServices.OpenAsync(options, _store, control, loggers).ConfigureAwait(false); // the folder is ours by now
         _engine = new SyncEngine(new SyncEngineOptions
         {
             Store = _store,
             Control = control,
             Feed = new SilentNodeFeed(),
-            Authenticator = new OpenAuthenticator(),
-            Access = new OpenAccessPolicy(control),
+            Authenticator = Accounts is null ? new OpenAuthenticator() : Accounts.Authenticator,
+            Access = Accounts is null ? new OpenAccessPolicy(control) : Accounts.Access,
             Time = TimeProvider.System,
             Log = new EngineLog(loggers.CreateLogger("Ratatoskr.Engine")),
             StorageId = _store.StorageId,
@@ -61,6 +67,7 @@ internal sealed class EngineHost(ServerOptions options) : IEngineHost, ISyncEndp
     public async ValueTask DisposeAsync()
     {
         if (_engine is not null) await _engine.DisposeAsync().ConfigureAwait(false);
+        if (Accounts is not null) await Accounts.DisposeAsync().ConfigureAwait(false);
         if (_store is not null) await _store.DisposeAsync().ConfigureAwait(false);
     }
 

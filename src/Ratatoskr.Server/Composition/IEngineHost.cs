@@ -1,4 +1,5 @@
 using Microsoft.Extensions.Logging;
+using Ratatoskr.Engine.Documents;
 using Ratatoskr.Engine.Sessions;
 using Ratatoskr.Http;
 
@@ -8,6 +9,12 @@ namespace Ratatoskr.Server.Composition;
 internal interface IEngineHost : IReadiness, IAsyncDisposable
 {
     ISyncEndpoint Endpoint { get; }
+
+    /// <summary>Users, their credentials and their documents, once started; null in open mode.</summary>
+    AccountServices? Accounts { get; }
+
+    /// <summary>What documents hold, for the API. Once started.</summary>
+    DocumentContents Contents { get; }
 
     /// <summary>Opens the data folder and recovers what the last run left.</summary>
     Task StartAsync(ILoggerFactory loggers, CancellationToken cancel);

@@ -1,6 +1,7 @@
 using System.Diagnostics.Metrics;
 using System.Net;
 using System.Net.Sockets;
+using System.Security.Cryptography;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Connections;
 using Microsoft.AspNetCore.Hosting;
@@ -11,6 +12,7 @@ using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
 using Ratatoskr.Http;
 using Ratatoskr.Http.Endpoints;
+using Ratatoskr.Http.Oidc;
 using Ratatoskr.Server.Configuration;
 using Ratatoskr.Transport;
 
@@ -23,6 +25,9 @@ internal sealed class ServerHost : IAsyncDisposable
     private readonly IEngineHost _engine;
     private readonly WebApplication _app;
     private readonly SyncTransport _transport;
+    private readonly ILogger _log;
+    private readonly PublicAddress _publicAddress;
+    private AuthServices? _auth;
     private readonly Meter _meter = new("Ratatoskr");
     private volatile bool _stopping;
 
@@ -48,10 +53,8 @@ internal sealed class ServerHost : IAsyncDisposable
 
         _app = builder.Build();
         _transport = _app.Services.GetRequiredService<SyncTransport>();
-        _app.UseErrorAnswers(_app.Services.GetRequiredService<ILoggerFactory>().CreateLogger("Ratatoskr.Http"));
-        _app.UseSync(_transport);
-        _app.UseRouting();
-        _app.MapHealth(new Readiness(this));
+        _log = _app.Services.GetRequiredService<ILoggerFactory>().CreateLogger("Ratatoskr.Http");
+        _publicAddress = new PublicAddress(options.Accounts.BaseUrl ?? OriginOf(options.Accounts.Provider?.RedirectUri));
     }
 
     /// <summary>The base address that peers can use, with the real port.</summary>
@@ -64,8 +67,10 @@ internal sealed class ServerHost : IAsyncDisposable
         ProbePort();
         OpenDataDirectory();
         await _engine.StartAsync(_app.Services.GetRequiredService<ILoggerFactory>(), cancel).ConfigureAwait(false);
+        MapEverything();
         await OpenPortAsync(cancel).ConfigureAwait(false);
         Address = new Uri(_app.Urls.First());
+        _publicAddress.Listening = Address;
     }
 
     /// <summary>Commits, closes every socket with 1001, then the port, within <see cref="TransportOptions.StopTimeout"/> and a little.</summary>
@@ -85,9 +90,49 @@ internal sealed class ServerHost : IAsyncDisposable
     {
         await _transport.DisposeAsync().ConfigureAwait(false);
         await _app.DisposeAsync().ConfigureAwait(false);
+        _auth?.Dispose();
         await _engine.DisposeAsync().ConfigureAwait(false);
         _meter.Dispose();
     }
+
+    // In the order a request meets them.
+    private void MapEverything()
+    {
+        _app.UseErrorAnswers(_log);
+        if (_engine.Accounts is { } accounts) MapAccounts(accounts);
+        else _app.UseSync(_transport).UseRouting();
+        _app.MapHealth(new Readiness(this));
+    }
+
+    private void MapAccounts(AccountServices accounts)
+    {
+        RestLimits limits = new(accounts.Limiter, _options.Accounts.Clients, TimeProvider.System);
+        Cors cors = new(_options.Accounts.CorsAllowedOrigins);
+        _auth = new AuthServices(new AuthOptions
+        {
+            Store = accounts.Store,
+            Control = accounts.Control,
+            Authenticator = accounts.Authenticator,
+            Sessions = accounts.Sessions,
+            Tokens = accounts.Tokens,
+            Address = _publicAddress,
+            Limiter = accounts.Limiter,
+            Log = _log,
+            Clients = _options.Accounts.Clients,
+            Provider = _options.Accounts.Provider,
+            AllowedOrigins = _options.Accounts.CorsAllowedOrigins,
+            Certificate = _options.Tls?.Certificate,
+        });
+
+        // Other sites' pages may read the API, and nothing else: the development provider's form least of all.
+        _app.UseWhen(static context => context.Request.Path.StartsWithSegments("/api", StringComparison.Ordinal), api => api.UseCors(cors));
+        _app.UseSync(_transport).Use(limits.BeforeEndpoints).UseRouting();
+        _app.MapAuth(_auth);
+        _app.MapDocuments(new DocumentApi(_auth.Bearer, accounts.Directory, _engine.Contents, limits, TimeProvider.System, RandomNumberGenerator.Fill));
+        _app.MapLater(_auth.Bearer);
+    }
+
+    private static Uri? OriginOf(Uri? redirect) => redirect is null ? null : new Uri(redirect.GetLeftPart(UriPartial.Authority));
 
     private void Listen(KestrelServerOptions kestrel)
     {

@@ -12,9 +12,22 @@ internal static class CommandLine
 
         Settings are environment variables, all optional:
           PORT              port for WebSocket and HTTP; 0 takes a free one (4151)
-          HOST              localhost or the IP address to listen on (127.0.0.1)
-          DATA_DIR          folder for documents (./data)
-          ACCESS_MODE       open: whoever knows a document's id may read and write it (open)
+          HOST              localhost or the IP address to listen on (127.0.0.1; 0.0.0.0 with OIDC_ISSUER)
+          DATA_DIR          folder for everything that is kept (./data)
+          ACCESS_MODE       accounts: people sign in, documents have owners; open: whoever knows
+                            a document's id may read and write it (accounts)
+          OIDC_ISSUER       the OpenID provider that signs people in; without it people on this
+                            machine sign in under any name
+          OIDC_CLIENT_ID, OIDC_CLIENT_SECRET
+                            this server's name at the provider, and its secret if it has one
+          OIDC_REDIRECT_URI where the provider sends people back (BASE_URL/api/v1/auth/callback)
+          BASE_URL          how browsers reach this server
+          JWT_SECRET        signs session tokens, at least 32 bytes (a key in DATA_DIR/keys)
+          CORS_ALLOWED_ORIGINS
+                            origins whose pages may use this server, by commas (all)
+          TRUSTED_PROXIES   addresses or networks whose X-Forwarded-For is believed (none)
+          DEFAULT_MAX_DOCUMENTS, DEFAULT_MAX_DOCUMENT_SIZE, DEFAULT_MAX_TOTAL_STORAGE
+                            what a user may have (10000, 10485760 and 1073741824 bytes)
           SHARDS            loops that work on documents (one per core)
           MEMORY_BUDGET_MB  memory for documents and buffers (512)
           MAX_DOCUMENT_ROWS operations of one document; beyond them it can be read only (16777216)

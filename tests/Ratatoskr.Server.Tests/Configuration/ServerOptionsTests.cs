@@ -19,7 +19,10 @@ public sealed class ServerOptionsTests : IDisposable
         Assert.Equal(4151, options.Port);
         Assert.Equal(IPAddress.Loopback, options.Address);
         Assert.Equal(Path.GetFullPath("data"), options.DataDirectory);
-        Assert.Equal(AccessMode.Open, options.AccessMode);
+        Assert.Equal(AccessMode.Accounts, options.AccessMode);
+        Assert.Null(options.Accounts.Provider);
+        Assert.Empty(options.Accounts.CorsAllowedOrigins);
+        Assert.Equal((10_000, 10_485_760, 1_073_741_824), (options.Accounts.DefaultQuotas.MaxDocuments, options.Accounts.DefaultQuotas.MaxDocumentSize, options.Accounts.DefaultQuotas.MaxTotalStorage));
         Assert.Equal(Environment.ProcessorCount, options.ShardCount);
         Assert.Equal(512, options.MemoryBudgetMb);
         Assert.Equal(16 << 20, options.MaxDocumentRows);
@@ -31,7 +34,7 @@ public sealed class ServerOptionsTests : IDisposable
 
     [Fact]
     public void Empty_counts_as_not_set() =>
-        Assert.Equal(Read(), Read(("PORT", ""), ("HOST", " "), ("DATA_DIR", ""), ("ACCESS_MODE", ""), ("SHARDS", ""), ("MEMORY_BUDGET_MB", ""), ("MAX_DOCUMENT_ROWS", ""), ("COMPACT_AFTER_CHANGES", ""), ("VALIDATION", ""), ("TLS_CERT", ""), ("TLS_KEY", ""), ("LOG_FORMAT", "")));
+        Assert.Equal(Read(), Read(("PORT", ""), ("HOST", " "), ("DATA_DIR", ""), ("ACCESS_MODE", ""), ("OIDC_ISSUER", ""), ("OIDC_CLIENT_ID", ""), ("OIDC_CLIENT_SECRET", ""), ("OIDC_REDIRECT_URI", ""), ("BASE_URL", ""), ("JWT_SECRET", ""), ("CORS_ALLOWED_ORIGINS", ""), ("TRUSTED_PROXIES", ""), ("DEFAULT_MAX_DOCUMENTS", ""), ("SHARDS", ""), ("MEMORY_BUDGET_MB", ""), ("MAX_DOCUMENT_ROWS", ""), ("COMPACT_AFTER_CHANGES", ""), ("VALIDATION", ""), ("TLS_CERT", ""), ("TLS_KEY", ""), ("LOG_FORMAT", "")));
 
     [Theory]
     [InlineData("0", 0)]
@@ -46,7 +49,7 @@ public sealed class ServerOptionsTests : IDisposable
     [InlineData("[::1]", "::1")]
     [InlineData("localhost", null)]
     [InlineData("LocalHost", null)]
-    public void Host_is_taken(string text, string? address) => Assert.Equal(address, Read(("HOST", text)).Address?.ToString());
+    public void Host_is_taken(string text, string? address) => Assert.Equal(address, Read(("HOST", text), ("ACCESS_MODE", "open")).Address?.ToString());
 
     [Fact]
     public void Data_folder_becomes_absolute() => Assert.Equal(Path.GetFullPath("somewhere/else"), Read(("DATA_DIR", "somewhere/else")).DataDirectory);
@@ -74,6 +77,16 @@ public sealed class ServerOptionsTests : IDisposable
     [InlineData("DATA_DIR", "nul\0byte")]
     [InlineData("ACCESS_MODE", "closed")]
     [InlineData("ACCESS_MODE", "Open")]
+    [InlineData("OIDC_ISSUER", "http://id.example.org")]
+    [InlineData("OIDC_ISSUER", "id.example.org")]
+    [InlineData("OIDC_ISSUER", "https://id.example.org/?tenant=1")]
+    [InlineData("BASE_URL", "sync.example.org")]
+    [InlineData("BASE_URL", "ftp://sync.example.org")]
+    [InlineData("CORS_ALLOWED_ORIGINS", "app.example.org")]
+    [InlineData("CORS_ALLOWED_ORIGINS", "https://app.example.org/path")]
+    [InlineData("TRUSTED_PROXIES", "proxy")]
+    [InlineData("DEFAULT_MAX_DOCUMENTS", "-1")]
+    [InlineData("DEFAULT_MAX_DOCUMENT_SIZE", "10 MB")]
     [InlineData("SHARDS", "0")]
     [InlineData("SHARDS", "257")]
     [InlineData("SHARDS", "1.5")]
@@ -95,8 +108,43 @@ public sealed class ServerOptionsTests : IDisposable
     }
 
     [Fact]
-    public void Accounts_are_said_to_come_later() =>
-        Assert.Contains("not part of this version yet", Assert.Throws<SettingException>(() => Read(("ACCESS_MODE", "accounts"))).Message, StringComparison.Ordinal);
+    public void A_provider_opens_the_server_to_others()
+    {
+        ServerOptions options = Read(
+            ("OIDC_ISSUER", "https://id.example.org/app/"), ("OIDC_CLIENT_ID", "sync"), ("OIDC_CLIENT_SECRET", "hush hush"), ("OIDC_REDIRECT_URI", "https://sync.example.org/api/v1/auth/callback"),
+            ("BASE_URL", "https://sync.example.org/"), ("JWT_SECRET", new string('s', 32)), ("CORS_ALLOWED_ORIGINS", "https://a.example.org, http://localhost:5173/"),
+            ("TRUSTED_PROXIES", "10.0.0.0/8, 192.0.2.1"), ("DEFAULT_MAX_DOCUMENTS", "7"), ("DEFAULT_MAX_DOCUMENT_SIZE", "8"), ("DEFAULT_MAX_TOTAL_STORAGE", "9"));
+        Assert.Equal(IPAddress.Any, options.Address);
+        Assert.Equal(("https://id.example.org/app/", "sync", "hush hush"), (options.Accounts.Provider!.Issuer, options.Accounts.Provider.ClientId, options.Accounts.Provider.ClientSecret));
+        Assert.Equal("https://sync.example.org/api/v1/auth/callback", options.Accounts.Provider.RedirectUri!.OriginalString);
+        Assert.Equal(["https://a.example.org", "http://localhost:5173"], options.Accounts.CorsAllowedOrigins);
+        Assert.True(options.Accounts.Clients.HasProxies);
+        Assert.Equal((7, 8, 9), (options.Accounts.DefaultQuotas.MaxDocuments, options.Accounts.DefaultQuotas.MaxDocumentSize, options.Accounts.DefaultQuotas.MaxTotalStorage));
+        Assert.DoesNotContain("hush", options.ToString(), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Open_mode_stays_on_this_machine_unless_told_otherwise() =>
+        Assert.Equal(IPAddress.Loopback, Read(("ACCESS_MODE", "open"), ("OIDC_ISSUER", "https://id.example.org"), ("OIDC_CLIENT_ID", "sync")).Address);
+
+    [Theory]
+    [InlineData("HOST", "HOST", "0.0.0.0")]
+    [InlineData("HOST", "HOST", "192.0.2.1")]
+    [InlineData("OIDC_ISSUER", "TRUSTED_PROXIES", "192.0.2.1")]
+    [InlineData("OIDC_ISSUER", "BASE_URL", "https://sync.example.org")]
+    [InlineData("OIDC_ISSUER", "OIDC_CLIENT_ID", "sync")]
+    [InlineData("OIDC_ISSUER", "OIDC_CLIENT_SECRET", "hush")]
+    [InlineData("OIDC_CLIENT_ID", "OIDC_ISSUER", "https://id.example.org")]
+    public void Accounts_that_nobody_or_everybody_could_enter_are_refused(string refused, string name, string value) =>
+        Assert.Equal(refused, Assert.Throws<SettingException>(() => Read((name, value))).Name);
+
+    [Fact]
+    public void A_public_server_must_know_its_address() =>
+        Assert.Equal("BASE_URL", Assert.Throws<SettingException>(() => Read(("OIDC_ISSUER", "https://id.example.org"), ("OIDC_CLIENT_ID", "sync"))).Name);
+
+    [Fact]
+    public void Secrets_are_not_shown() =>
+        Assert.DoesNotContain("letmein", Assert.Throws<SettingException>(() => Read(("JWT_SECRET", "letmein"))).Message, StringComparison.Ordinal);
 
     [Fact]
     public void A_value_cannot_forge_a_second_line()

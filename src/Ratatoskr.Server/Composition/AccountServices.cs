@@ -1,0 +1,120 @@
+using System.Security.Cryptography;
+using Microsoft.Extensions.Logging;
+using Ratatoskr.Engine;
+using Ratatoskr.Engine.Access;
+using Ratatoskr.Engine.Limits;
+using Ratatoskr.Engine.Storage;
+using Ratatoskr.Http.Oidc;
+using Ratatoskr.Http.Tokens;
+using Ratatoskr.Protocol.Identifiers;
+using Ratatoskr.Server.Configuration;
+using Ratatoskr.Storage.Sqlite;
+
+namespace Ratatoskr.Server.Composition;
+
+/// <summary>Users, their credentials and their documents: opened once the data folder is ours, shared by socket and API.</summary>
+internal sealed partial class AccountServices : IAsyncDisposable
+{
+    private const int DocumentIdBytes = 16;
+    private static readonly TimeSpan SweepEvery = TimeSpan.FromHours(1);
+
+    private readonly SqliteAccountStore _store;
+    private readonly ILogger _log;
+    private readonly CancellationTokenSource _stop = new();
+    private readonly Task _sweeping;
+
+    private AccountServices(ServerOptions options, SqliteAccountStore store, IChunkStore chunks, IControlLog control, ILogger log)
+    {
+        _store = store;
+        _log = log;
+        Control = control;
+        KeyFolder keys = new(Path.Combine(options.DataDirectory, "keys"));
+        Sessions = new SessionTokens(options.Accounts.JwtSecret ?? keys.Open(KeyFolder.SessionSigning));
+        Tokens = new ApiTokens(keys.Open(KeyFolder.TokenHashing));
+        Authenticator = new AccountAuthenticator(store, Sessions, Tokens, TimeProvider.System);
+        Ledger = new QuotaLedger(store);
+        Access = new AccessResolver(store, control, Ledger);
+        Limiter = new RateLimiter(new RateLimits());
+        Directory = new DocumentDirectory(
+            store, chunks, control, (principal, document, stop) => Access.DecideAsync(principal, document, Now, stop), TimeProvider.System, RandomNumberGenerator.Fill);
+        _sweeping = SweepAsync(_stop.Token);
+    }
+
+    public IAccountStore Store => _store;
+
+    public IControlLog Control { get; }
+
+    public SessionTokens Sessions { get; }
+
+    public ApiTokens Tokens { get; }
+
+    public AccountAuthenticator Authenticator { get; }
+
+    public QuotaLedger Ledger { get; }
+
+    public AccessResolver Access { get; }
+
+    public DocumentDirectory Directory { get; }
+
+    public RateLimiter Limiter { get; }
+
+    private static Timestamp Now => new(TimeProvider.System.GetUtcNow().ToUnixTimeMilliseconds());
+
+    /// <exception cref="IOException">The database, a key or the pinned issuer stands in the way; the message is one sentence.</exception>
+    public static async Task<AccountServices> OpenAsync(ServerOptions options, IChunkStore chunks, IControlLog control, ILoggerFactory loggers)
+    {
+        if (options.Accounts.Provider is { } provider) IssuerPin.Check(options.DataDirectory, provider.Issuer);
+        SqliteAccountStore store = await SqliteAccountStore.OpenAsync(new SqliteAccountStoreOptions
+        {
+            Folder = options.DataDirectory,
+            NewDocumentId = NewDocumentId,
+            DefaultQuotas = options.Accounts.DefaultQuotas,
+            Logger = loggers.CreateLogger("Ratatoskr.Storage"),
+        }).ConfigureAwait(false);
+        try
+        {
+            return new AccountServices(options, store, chunks, control, loggers.CreateLogger("Ratatoskr.Accounts"));
+        }
+        catch
+        {
+            await store.DisposeAsync().ConfigureAwait(false);
+            throw;
+        }
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        await _stop.CancelAsync().ConfigureAwait(false);
+        await _sweeping.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        _stop.Dispose();
+        Ledger.Dispose();
+        await _store.DisposeAsync().ConfigureAwait(false);
+    }
+
+    private static DocumentId NewDocumentId()
+    {
+        Span<byte> random = stackalloc byte[DocumentIdBytes];
+        RandomNumberGenerator.Fill(random);
+        return DocumentId.FromPayload(random);
+    }
+
+    // What has ended is refused by its date; the sweep only keeps the tables small.
+    private async Task SweepAsync(CancellationToken stop)
+    {
+        using PeriodicTimer timer = new(SweepEvery);
+        while (await timer.WaitForNextTickAsync(stop).ConfigureAwait(false))
+        {
+            try
+            {
+                await _store.SweepCredentialsAsync(TimeProvider.System.GetUtcNow(), stop).ConfigureAwait(false);
+            }
+            catch (Exception e) when (e is not OperationCanceledException)
+            {
+                LogSweepFailed(_log, e);
+            }
+        }
+    }
+
+    [LoggerMessage(Level = LogLevel.Error, Message = "sessions and tokens that have ended could not be removed; tried again in an hour")]
+    private static partial void LogSweepFailed(ILogger logger, Exception exception);
+}
