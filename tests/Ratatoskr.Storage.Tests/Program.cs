@@ -1,11 +1,18 @@
 using Ratatoskr.Storage.Tests;
 using Ratatoskr.Storage.Tests.Faster;
+using Ratatoskr.Storage.Tests.Sqlite;
 using Xunit.MicrosoftTestingPlatform;
 using Xunit.Runner.InProc.SystemConsole;
 
 if (Environment.GetEnvironmentVariable(CrashChild.Variable) is { Length: > 0 } folder)
 {
     await CrashChild.RunAsync(folder);
+    return 1;
+}
+
+if (Environment.GetEnvironmentVariable(AccountCrashChild.Variable) is { Length: > 0 } accounts)
+{
+    await AccountCrashChild.RunAsync(accounts);
     return 1;
 }
 

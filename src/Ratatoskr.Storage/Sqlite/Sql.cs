@@ -96,6 +96,10 @@ internal static class Sql
 
     public const string Acl = "SELECT principal, permission FROM acl_entries WHERE document = $row ORDER BY position";
 
+    /// <summary>Of a page of documents at once; <c>$rows</c> is a JSON array.</summary>
+    public const string Acls =
+        "SELECT document, principal, permission FROM json_each($rows) AS page CROSS JOIN acl_entries ON document = page.value ORDER BY page.id, position";
+
     public const string AddAclEntry = "INSERT INTO acl_entries (document, position, principal, permission) VALUES ($row, $position, $principal, $permission)";
 
     public const string ClearAcl = "DELETE FROM acl_entries WHERE document = $row";

@@ -198,4 +198,36 @@ public sealed class RegistrationTests
         Assert.Equal(40, (await store.UsageAsync(Alice, None)).Documents);
         Assert.Null(await store.FindSessionAsync("s1", None));
     }
+
+    [Fact]
+    public async Task A_registration_that_fails_half_way_leaves_nothing()
+    {
+        using AccountFolder folder = new();
+        await using SqliteAccountStore store = await OpenAsync(folder, Alice);
+        DocumentRecord[] documents = [.. Enumerable.Range(0, 30).Select(i => i % 3 == 1 ? folder.Document(Alice) with { Acl = new BreakingList() } : folder.Document(Alice))];
+        Task<RegisterOutcome>[] writes = [.. documents.Select(d => store.RegisterAsync(d, 100, None).AsTask())];
+        for (int i = 0; i < writes.Length; i++)
+        {
+            if (i % 3 == 1) await Assert.ThrowsAsync<NotSupportedException>(() => writes[i]);
+            else Assert.Equal(RegisterResult.Registered, (await writes[i]).Result);
+            Assert.Equal(i % 3 != 1, await store.FindDocumentAsync(documents[i].AutomergeId, None) is not null);
+        }
+
+        Assert.Equal(20, (await store.UsageAsync(Alice, None)).Documents);
+    }
+
+    // Two entries when it is checked, and none that can be had when it is written: after the document and the first of its entries.
+    private sealed class BreakingList : IReadOnlyList<AclEntry>
+    {
+        public int Count => 2;
+
+        public AclEntry this[int index] => index == 0 ? Reads(Bob) : throw new NotSupportedException("the second entry");
+
+        public IEnumerator<AclEntry> GetEnumerator()
+        {
+            yield return Reads(Bob);
+        }
+
+        System.Collections.IEnumerator System.Collections.IEnumerable.GetEnumerator() => GetEnumerator();
+    }
 }

@@ -1,3 +1,5 @@
+using System.Globalization;
+using System.Runtime.InteropServices;
 using Ratatoskr.Engine.Storage;
 using Ratatoskr.Protocol.Identifiers;
 using Ratatoskr.Storage.Sqlite.Databases;
@@ -37,8 +39,23 @@ internal static class DocumentLists
 
     private static List<DocumentRecord> WithAcls(Connection connection, List<DocumentRow> rows)
     {
+        Dictionary<long, List<AclEntry>> acls = Acls(connection, rows);
         List<DocumentRecord> documents = new(rows.Count);
-        foreach (DocumentRow row in rows) documents.Add(Documents.WithAcl(connection, row)!);
+        foreach ((long row, DocumentRecord document) in rows) documents.Add(acls.TryGetValue(row, out List<AclEntry>? acl) ? document with { Acl = acl } : document);
         return documents;
+    }
+
+    private static Dictionary<long, List<AclEntry>> Acls(Connection connection, List<DocumentRow> rows)
+    {
+        Dictionary<long, List<AclEntry>> acls = [];
+        if (rows.Count == 0) return acls;
+        string json = $"[{string.Join(',', rows.Select(r => r.Row.ToString(CultureInfo.InvariantCulture)))}]";
+        foreach ((long row, AclEntry entry) in connection.Prepare(Sql.Acls).Set("$rows", json).All(r => (r.GetInt64(0), Rows.AclEntry(r, 1))))
+        {
+            ref List<AclEntry>? acl = ref CollectionsMarshal.GetValueRefOrAddDefault(acls, row, out _);
+            (acl ??= []).Add(entry);
+        }
+
+        return acls;
     }
 }

@@ -92,11 +92,10 @@ internal static class Documents
         return sizes.Length;
     }
 
-    /// <summary>Completes a row; null stays null.</summary>
-    public static DocumentRecord? WithAcl(Connection connection, DocumentRow? row)
+    private static DocumentRecord? WithAcl(Connection connection, DocumentRow? row)
     {
         if (row is null || row.Document.IsApp) return row?.Document;
-        List<AclEntry> acl = connection.Prepare(Sql.Acl).Set("$row", row.Row).All(Rows.AclEntry);
+        List<AclEntry> acl = connection.Prepare(Sql.Acl).Set("$row", row.Row).All(r => Rows.AclEntry(r, 0));
         return acl.Count == 0 ? row.Document : row.Document with { Acl = acl };
     }
 

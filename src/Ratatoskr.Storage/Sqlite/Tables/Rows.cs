@@ -47,7 +47,7 @@ internal static partial class Rows
             UpdatedAt = Time(row, 10),
         });
 
-    public static AclEntry AclEntry(SqliteDataReader row) => new(row.GetString(0), (Permission)row.GetInt64(1));
+    public static AclEntry AclEntry(SqliteDataReader row, int column) => new(row.GetString(column), (Permission)row.GetInt64(column + 1));
 
     public static DocumentId Id(SqliteDataReader row, int column) => DocumentId.FromTrusted(Encoding.ASCII.GetBytes(row.GetString(column)));
 
