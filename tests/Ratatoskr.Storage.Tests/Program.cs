@@ -16,6 +16,12 @@ if (Environment.GetEnvironmentVariable(AccountCrashChild.Variable) is { Length: 
     return 1;
 }
 
+if (Environment.GetEnvironmentVariable(AccountFigures.Variable) is { Length: > 0 })
+{
+    await AccountFigures.RunAsync();
+    return 0;
+}
+
 // What xunit would have generated.
 return args.Any(arg => arg is "-automated" or "@@")
     ? await ConsoleRunner.Run(args)

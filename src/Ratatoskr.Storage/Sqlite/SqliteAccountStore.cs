@@ -8,7 +8,7 @@ using Ratatoskr.Storage.Sqlite.Tables;
 namespace Ratatoskr.Storage.Sqlite;
 
 /// <summary>
-/// Accounts and documents' names in SQLite, <c>ratatoskr.db</c> in the data folder. One thread writes, in groups; some read. Callers' threads never wait for the disk.
+/// Accounts and documents' names in SQLite, <c>ratatoskr.db</c> in the data folder. One thread writes, in groups; some find, and one makes lists. Callers' threads never wait for the disk.
 /// </summary>
 /// <remarks>Safe on any thread. The data folder's lock is the document store's.</remarks>
 public sealed class SqliteAccountStore : IAccountStore, IAsyncDisposable
@@ -21,11 +21,12 @@ public sealed class SqliteAccountStore : IAccountStore, IAsyncDisposable
     private readonly SqliteAccountStoreOptions _options;
     private readonly WriterThread _writer;
     private readonly ReaderThreads _readers;
+    private readonly ReaderThreads _lists;
     private int _disposed;
 
-    private SqliteAccountStore(SqliteAccountStoreOptions options, string file, WriterThread writer, ReaderThreads readers)
+    private SqliteAccountStore(SqliteAccountStoreOptions options, string file, WriterThread writer, ReaderThreads readers, ReaderThreads lists)
     {
-        (_options, File, _writer, _readers) = (options, file, writer, readers);
+        (_options, File, _writer, _readers, _lists) = (options, file, writer, readers, lists);
     }
 
     /// <summary>The database.</summary>
@@ -48,6 +49,7 @@ public sealed class SqliteAccountStore : IAccountStore, IAsyncDisposable
         {
             // The writer closes last: whoever does clears up the log.
             _readers.Dispose();
+            _lists.Dispose();
             _writer.Dispose();
         }).ConfigureAwait(false);
     }
@@ -83,7 +85,7 @@ public sealed class SqliteAccountStore : IAccountStore, IAsyncDisposable
     }
 
     public async ValueTask<IReadOnlyList<TokenRecord>> ListTokensAsync(string userId, CancellationToken stop) =>
-        await Read(c => UserCredentials.ListTokens(c, userId), stop).ConfigureAwait(false);
+        await List(c => UserCredentials.ListTokens(c, userId), stop).ConfigureAwait(false);
 
     public ValueTask<bool> RemoveTokenAsync(string userId, string tokenId, CancellationToken stop) => Write(c => UserCredentials.RemoveToken(c, userId, tokenId), stop);
 
@@ -100,6 +102,7 @@ public sealed class SqliteAccountStore : IAccountStore, IAsyncDisposable
 
     public ValueTask<RegisterOutcome> RegisterAsync(DocumentRecord document, long maxDocuments, CancellationToken stop)
     {
+        CheckNames(document);
         CheckAcl(document.Acl);
         if (document.IsApp && document.Acl.Count > 0) throw new ArgumentException("an app document has no access list", nameof(document));
         return Write(c => Documents.Register(c, document, maxDocuments), stop);
@@ -107,6 +110,7 @@ public sealed class SqliteAccountStore : IAccountStore, IAsyncDisposable
 
     public ValueTask<RegisterOutcome> FindOrRegisterAppAsync(DocumentRecord candidate, long maxDocuments, CancellationToken stop)
     {
+        CheckNames(candidate);
         if (!candidate.IsApp || candidate.Acl.Count > 0) throw new ArgumentException("an app document has an app id and no access list", nameof(candidate));
         return Write(c => Documents.FindOrRegisterApp(c, candidate, maxDocuments), stop);
     }
@@ -144,45 +148,50 @@ public sealed class SqliteAccountStore : IAccountStore, IAsyncDisposable
     public ValueTask<DocumentPage> ListOwnedAsync(string userId, PageRequest page, CancellationToken stop)
     {
         PageCursor after = Check(page);
-        return Read(c => DocumentLists.Owned(c, userId, page.Limit, after, _options.Time.GetUtcNow()), stop);
+        return List(c => DocumentLists.Owned(c, userId, page.Limit, after, _options.Time.GetUtcNow()), stop);
     }
 
     public ValueTask<DocumentPage> ListAccessibleAsync(string userId, bool includePublic, PageRequest page, CancellationToken stop)
     {
         PageCursor after = Check(page);
-        return Read(c => DocumentLists.Accessible(c, userId, includePublic, page.Limit, after, _options.Time.GetUtcNow()), stop);
+        return List(c => DocumentLists.Accessible(c, userId, includePublic, page.Limit, after, _options.Time.GetUtcNow()), stop);
     }
 
     public async ValueTask<IReadOnlyList<DocumentId>> ReferrersAsync(DocumentId id, int max, CancellationToken stop) =>
-        await Read(c => DocumentLists.Referrers(c, id, max), stop).ConfigureAwait(false);
+        await List(c => DocumentLists.Referrers(c, id, max), stop).ConfigureAwait(false);
 
     public async ValueTask<IReadOnlyList<DocumentRecord>> ExpiredAsync(DateTimeOffset now, int max, CancellationToken stop) =>
-        await Read(c => DocumentLists.Expired(c, now, max), stop).ConfigureAwait(false);
+        await List(c => DocumentLists.Expired(c, now, max), stop).ConfigureAwait(false);
 
     private static SqliteAccountStore Open(SqliteAccountStoreOptions options)
     {
         long started = options.Time.GetTimestamp();
         string file = Path.Combine(Path.GetFullPath(options.Folder), FileName);
         Connection connection = Database.Open(file);
-        ReaderThreads readers;
+        ReaderThreads? readers = null;
+        ReaderThreads lists;
         try
         {
-            readers = new ReaderThreads(file, options);
+            readers = new ReaderThreads(file, options.ReaderThreads, options.QueueLength);
+            lists = new ReaderThreads(file, options.ListThreads, options.QueueLength);
         }
         catch
         {
+            readers?.Dispose();
             connection.Dispose();
             throw;
         }
 
         WriterThread writer = new(connection, options);
         options.Logger.AccountsOpened(file, SqliteLibrary.Version, (long)options.Time.GetElapsedTime(started).TotalMilliseconds);
-        return new SqliteAccountStore(options, file, writer, readers);
+        return new SqliteAccountStore(options, file, writer, readers, lists);
     }
 
     private ValueTask<T> Write<T>(Func<Connection, T> work, CancellationToken stop) => _writer.Queue.Add(work, stop);
 
     private ValueTask<T> Read<T>(Func<Connection, T> work, CancellationToken stop) => _readers.Queue.Add(work, stop);
+
+    private ValueTask<T> List<T>(Func<Connection, T> work, CancellationToken stop) => _lists.Queue.Add(work, stop);
 
     private static async ValueTask Done(ValueTask<int> write) => await write.ConfigureAwait(false);
 
@@ -191,6 +200,11 @@ public sealed class SqliteAccountStore : IAccountStore, IAsyncDisposable
         ArgumentOutOfRangeException.ThrowIfLessThan(page.Limit, 1, nameof(page));
         if (page.After is null) return PageCursor.Start;
         return PageCursor.TryParse(page.After, out PageCursor after) ? after : throw new ArgumentException("not a cursor of ours", nameof(page));
+    }
+
+    private static void CheckNames(DocumentRecord document)
+    {
+        if (document.AutomergeId.IsDefault || string.IsNullOrEmpty(document.Id) || document.AppId is "") throw new ArgumentException("a document without a name", nameof(document));
     }
 
     private static void CheckAcl(IReadOnlyList<AclEntry> acl)

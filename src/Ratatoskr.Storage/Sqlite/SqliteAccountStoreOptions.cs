@@ -17,10 +17,13 @@ public sealed record SqliteAccountStoreOptions
     /// <summary>For users who have none of their own.</summary>
     public required UserQuotas DefaultQuotas { get; init; }
 
-    /// <summary>Threads that read, each with a connection of its own.</summary>
+    /// <summary>Threads that find one thing by its key, each with a connection of its own.</summary>
     public int ReaderThreads { get; init; } = Math.Clamp(Environment.ProcessorCount, 2, 8);
 
-    /// <summary>Calls that wait for the writer, and for the readers, before further ones wait to be let in.</summary>
+    /// <summary>Further ones for lists and for what leads to what: those take as long as there is much, and nobody's sign-in waits behind them.</summary>
+    public int ListThreads { get; init; } = 1;
+
+    /// <summary>Calls that wait for the writer, and for either kind of readers, before further ones wait to be let in.</summary>
     public int QueueLength { get; init; } = 4096;
 
     /// <summary>Writes in one transaction, so that the first does not wait long for the last.</summary>
@@ -37,6 +40,7 @@ public sealed record SqliteAccountStoreOptions
     {
         ArgumentException.ThrowIfNullOrEmpty(Folder);
         ArgumentOutOfRangeException.ThrowIfLessThan(ReaderThreads, 1);
+        ArgumentOutOfRangeException.ThrowIfLessThan(ListThreads, 1);
         ArgumentOutOfRangeException.ThrowIfLessThan(QueueLength, 1);
         ArgumentOutOfRangeException.ThrowIfLessThan(GroupMax, 1);
         ArgumentOutOfRangeException.ThrowIfLessThanOrEqual(TokenUseInterval, TimeSpan.Zero);

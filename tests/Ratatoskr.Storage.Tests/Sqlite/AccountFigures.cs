@@ -6,15 +6,22 @@ using static Ratatoskr.Storage.Tests.Sqlite.AccountFolder;
 
 namespace Ratatoskr.Storage.Tests.Sqlite;
 
-/// <summary>Measures; asserts nothing. Only when asked for: <c>--explicit only --filter-class *AccountFigures</c>, with output shown.</summary>
-public sealed class AccountFigures(ITestOutputHelper output)
+/// <summary>Measures; no test: this assembly started with <see cref="Variable"/> set to anything.</summary>
+internal static class AccountFigures
 {
+    public const string Variable = "RATATOSKR_ACCOUNT_FIGURES";
+
     private const string Alice = "oidc:alice";
     private const string Bob = "oidc:bob";
     private static readonly CancellationToken None = CancellationToken.None;
 
-    [Fact(Explicit = true)]
-    public async Task Writes_and_reads_per_second()
+    public static async Task RunAsync()
+    {
+        await CallsAsync();
+        await OpeningAsync();
+    }
+
+    private static async Task CallsAsync()
     {
         using AccountFolder folder = new();
         await using SqliteAccountStore store = await OpenAsync(folder, Alice, Bob, "oidc:carol");
@@ -45,8 +52,7 @@ public sealed class AccountFigures(ITestOutputHelper output)
         await MeasureAsync("referrers of a document nobody names", 1, 10_000, i => store.ReferrersAsync(documents[i % documents.Length].AutomergeId, 10_000, None).AsTask());
     }
 
-    [Fact(Explicit = true)]
-    public async Task Opening_with_many_documents()
+    private static async Task OpeningAsync()
     {
         using AccountFolder folder = new();
         await using (SqliteAccountStore store = await OpenAsync(folder, Alice))
@@ -57,10 +63,10 @@ public sealed class AccountFigures(ITestOutputHelper output)
         long size = new FileInfo(folder.File).Length;
         long started = Stopwatch.GetTimestamp();
         await (await SqliteAccountStore.OpenAsync(folder.Options)).DisposeAsync();
-        output.WriteLine(string.Create(CultureInfo.InvariantCulture, $"opening with 200,000 documents, {size >> 20} MiB: {Stopwatch.GetElapsedTime(started).TotalMilliseconds:F0} ms"));
+        Console.WriteLine(string.Create(CultureInfo.InvariantCulture, $"opening with 200,000 documents, {size >> 20} MiB: {Stopwatch.GetElapsedTime(started).TotalMilliseconds:F0} ms"));
     }
 
-    private async Task MeasureAsync(string what, int callers, int count, Func<int, Task> call)
+    private static async Task MeasureAsync(string what, int callers, int count, Func<int, Task> call)
     {
         int next = -1;
         long started = Stopwatch.GetTimestamp();
@@ -69,6 +75,6 @@ public sealed class AccountFigures(ITestOutputHelper output)
             while (Interlocked.Increment(ref next) is var i && i < count) await call(i);
         })));
         double seconds = Stopwatch.GetElapsedTime(started).TotalSeconds;
-        output.WriteLine(string.Create(CultureInfo.InvariantCulture, $"{what}: {count / seconds:F0}/s, {seconds * 1e6 * callers / count:F0} µs each"));
+        Console.WriteLine(string.Create(CultureInfo.InvariantCulture, $"{what}: {count / seconds:F0}/s, {seconds * 1e6 * callers / count:F0} µs each"));
     }
 }

@@ -10,13 +10,13 @@ internal sealed class ReaderThreads : IDisposable
 
     private readonly List<Thread> _threads = [];
 
-    public ReaderThreads(string file, SqliteAccountStoreOptions options)
+    public ReaderThreads(string file, int count, int queueLength)
     {
-        Queue = new CallQueue(options.QueueLength, "read", file);
+        Queue = new CallQueue(queueLength, "read", file);
         List<Connection> connections = [];
         try
         {
-            for (int i = 0; i < options.ReaderThreads; i++) connections.Add(Database.OpenReader(file));
+            for (int i = 0; i < count; i++) connections.Add(Database.OpenReader(file));
         }
         catch
         {
