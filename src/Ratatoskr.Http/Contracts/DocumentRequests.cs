@@ -1,4 +1,3 @@
-using System.Globalization;
 using System.Text.Json;
 using Ratatoskr.Engine.Access;
 using Ratatoskr.Engine.Storage;
@@ -59,27 +58,13 @@ internal static class DocumentRequests
     public static bool TryExpiration(JsonElement body, bool required, out DateTimeOffset? expiresAt, out string why)
     {
         expiresAt = null;
-        why = required ? "expiresAt: a date, or null for never" : "expiresAt: a date";
+        why = required ? "expiresAt: a date as ISO 8601 has it, or null for never" : "expiresAt: a date as ISO 8601 has it";
         if (!body.TryGetProperty("expiresAt", out JsonElement value)) return !required;
         if (value.ValueKind == JsonValueKind.Null) return true;
-        if (value.ValueKind != JsonValueKind.String || !TryDate(value.GetString()!, out DateTimeOffset date)) return false;
-        expiresAt = date;
+        if (value.ValueKind != JsonValueKind.String || !ApiTime.TryRead(value.GetString()!, out DateTimeOffset date)) return false;
+        expiresAt = DateTimeOffset.FromUnixTimeMilliseconds(date.ToUnixTimeMilliseconds());
         return true;
     }
-
-    /// <summary>A date as people write it; without a zone it is in UTC. Kept to the millisecond.</summary>
-    public static bool TryDate(string text, out DateTimeOffset date)
-    {
-        const DateTimeStyles Utc = DateTimeStyles.AssumeUniversal | DateTimeStyles.AdjustToUniversal | DateTimeStyles.AllowWhiteSpaces;
-        if (!DateTimeOffset.TryParse(text, CultureInfo.InvariantCulture, Utc, out date)) return false;
-        date = DateTimeOffset.FromUnixTimeMilliseconds(date.ToUnixTimeMilliseconds());
-        return true;
-    }
-
-    /// <summary>ISO 8601 in UTC with milliseconds and Z, as JavaScript writes dates.</summary>
-    public static string Iso(DateTimeOffset date) => date.UtcDateTime.ToString("yyyy-MM-dd'T'HH:mm:ss.fff'Z'", CultureInfo.InvariantCulture);
-
-    public static string? Iso(DateTimeOffset? date) => date is { } moment ? Iso(moment) : null;
 
     private static bool TryText(JsonElement body, string field, out string? text, out string why)
     {

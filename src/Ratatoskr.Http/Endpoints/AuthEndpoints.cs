@@ -34,8 +34,8 @@ public static partial class AuthEndpoints
         routes.MapPost("/api/v1/auth/token", (RequestDelegate)(context => TokenAsync(context, services)));
         routes.MapPost("/api/v1/auth/logout", services.Bearer.Required((context, principal) => LogoutAsync(context, principal, services)));
         routes.MapMethods("/api/v1/auth/userinfo", s_read, services.Bearer.Required((context, principal) => UserInfoAsync(context, principal, services)));
-        routes.MapGet("/auth/login", (RequestDelegate)(context => Alias(context, "/api/v1/auth/login")));
-        routes.MapGet("/auth/callback", (RequestDelegate)(context => Alias(context, CallbackPath)));
+        routes.MapGet("/auth/login", (RequestDelegate)(context => Alias(context, "/api/v1/auth/login"))).ExcludeFromDescription();
+        routes.MapGet("/auth/callback", (RequestDelegate)(context => Alias(context, CallbackPath))).ExcludeFromDescription();
         routes.MapApiTokens(services);
         if (services.DevelopmentProvider is { } development) routes.MapDevelopmentProvider(development);
     }

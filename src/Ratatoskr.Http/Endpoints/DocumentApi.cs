@@ -78,9 +78,9 @@ public static class DocumentEndpoints
         document.OwnerId,
         document.Type,
         document.Size,
-        DocumentRequests.Iso(document.ExpiresAt),
-        DocumentRequests.Iso(document.CreatedAt),
-        DocumentRequests.Iso(document.UpdatedAt))
+        ApiTime.Write(document.ExpiresAt),
+        ApiTime.Write(document.CreatedAt),
+        ApiTime.Write(document.UpdatedAt))
     {
         Acl = withAcl ? Acl(document) : null,
     };

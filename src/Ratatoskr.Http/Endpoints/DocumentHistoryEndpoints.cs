@@ -111,7 +111,7 @@ internal sealed class DocumentHistoryEndpoints(DocumentApi api)
             change.Actor.ToString(),
             change.Seq,
             change.Time == 0 ? null : change.Time,
-            isDate ? DocumentRequests.Iso(DateTimeOffset.FromUnixTimeSeconds(change.Time)) : null,
+            isDate ? ApiTime.Write(DateTimeOffset.FromUnixTimeSeconds(change.Time)) : null,
             change.Message,
             change.OperationCount,
             index);

@@ -33,8 +33,8 @@ internal sealed class DocumentRecordEndpoints(DocumentApi api)
             document.OwnerId,
             document.Type,
             DocumentEndpoints.Acl(document),
-            DocumentRequests.Iso(document.CreatedAt),
-            DocumentRequests.Iso(document.ExpiresAt));
+            ApiTime.Write(document.CreatedAt),
+            ApiTime.Write(document.ExpiresAt));
         return ApiAnswer.Json(created, ApiJson.Default.CreatedBody).With("ETag", DocumentEndpoints.Tag(document));
     }
 

@@ -49,7 +49,7 @@ internal sealed class DocumentSettingsEndpoints(DocumentApi api)
         if (!DocumentRequests.TryExpiration(body.RootElement, required: true, out DateTimeOffset? expiresAt, out string why)) return ApiAnswer.Invalid(why);
         DirectoryAnswer changed = await api.Directory.SetExpirationAsync(principal, DocumentEndpoints.IdOf(context), expiresAt, context.RequestAborted).ConfigureAwait(false);
         return changed.Document is { } document
-            ? ApiAnswer.Json(new ExpirationBody(DocumentRequests.Iso(document.ExpiresAt)), ApiJson.Default.ExpirationBody).With("ETag", DocumentEndpoints.Tag(document))
+            ? ApiAnswer.Json(new ExpirationBody(ApiTime.Write(document.ExpiresAt)), ApiJson.Default.ExpirationBody).With("ETag", DocumentEndpoints.Tag(document))
             : DocumentEndpoints.Answer(changed.Refusal!);
     }
 

@@ -179,6 +179,6 @@ internal static class PatchWriter
     {
         const long Max = 253_402_300_799_999, Min = -62_135_596_800_000;          // years 1 to 9999
         if (unixMs is < Min or > Max) json.WriteNumberValue(unixMs);
-        else json.WriteStringValue(Contracts.DocumentRequests.Iso(DateTimeOffset.FromUnixTimeMilliseconds(unixMs)));
+        else json.WriteStringValue(Contracts.ApiTime.Write(DateTimeOffset.FromUnixTimeMilliseconds(unixMs)));
     }
 }

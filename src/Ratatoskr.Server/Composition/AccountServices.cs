@@ -16,6 +16,7 @@ namespace Ratatoskr.Server.Composition;
 internal sealed partial class AccountServices : IAsyncDisposable
 {
     private const int DocumentIdBytes = 16;
+    private const int SweptAtOnce = 100;
     private static readonly TimeSpan SweepEvery = TimeSpan.FromHours(1);
 
     private readonly SqliteAccountStore _store;
@@ -98,7 +99,7 @@ internal sealed partial class AccountServices : IAsyncDisposable
         return DocumentId.FromPayload(random);
     }
 
-    // What has ended is refused by its date; the sweep only keeps the tables small.
+    // What has ended is refused by its date; the sweep only frees the room it takes.
     private async Task SweepAsync(CancellationToken stop)
     {
         using PeriodicTimer timer = new(SweepEvery);
@@ -107,6 +108,10 @@ internal sealed partial class AccountServices : IAsyncDisposable
             try
             {
                 await _store.SweepCredentialsAsync(TimeProvider.System.GetUtcNow(), stop).ConfigureAwait(false);
+                while (await Directory.SweepAsync(SweptAtOnce, stop).ConfigureAwait(false) == SweptAtOnce)
+                {
+                    // there may be more
+                }
             }
             catch (Exception e) when (e is not OperationCanceledException)
             {
@@ -115,6 +120,6 @@ internal sealed partial class AccountServices : IAsyncDisposable
         }
     }
 
-    [LoggerMessage(Level = LogLevel.Error, Message = "sessions and tokens that have ended could not be removed; tried again in an hour")]
+    [LoggerMessage(Level = LogLevel.Error, Message = "sessions, tokens and documents that have ended could not be removed; tried again in an hour")]
     private static partial void LogSweepFailed(ILogger logger, Exception exception);
 }

@@ -13,6 +13,7 @@ using Microsoft.Extensions.Logging;
 using Ratatoskr.Http;
 using Ratatoskr.Http.Endpoints;
 using Ratatoskr.Http.Oidc;
+using Ratatoskr.Http.OpenApi;
 using Ratatoskr.Server.Configuration;
 using Ratatoskr.Transport;
 
@@ -130,6 +131,7 @@ internal sealed class ServerHost : IAsyncDisposable
         _app.MapAuth(_auth);
         _app.MapDocuments(new DocumentApi(_auth.Bearer, accounts.Directory, _engine.Contents, limits, TimeProvider.System, RandomNumberGenerator.Fill));
         _app.MapLater(_auth.Bearer);
+        _app.MapOpenApi();
     }
 
     private static Uri? OriginOf(Uri? redirect) => redirect is null ? null : new Uri(redirect.GetLeftPart(UriPartial.Authority));

@@ -12,6 +12,7 @@ using Ratatoskr.Engine.Access;
 using Ratatoskr.Engine.Limits;
 using Ratatoskr.Engine.Storage;
 using Ratatoskr.Http.Endpoints;
+using Ratatoskr.Http.Oidc;
 using Ratatoskr.Http.OpenApi;
 using Ratatoskr.Http.Tokens;
 using Ratatoskr.Protocol.Identifiers;
@@ -30,6 +31,8 @@ public sealed class RestServer : IAsyncDisposable
     private readonly RestServerOptions _options;
     private WebApplication _app = null!;
     private OpenApiReading _description = null!;
+    private AuthServices _auth = null!;
+    private readonly PublicAddress _address = new(null);
 
     private RestServer(RestServerOptions options) => _options = options;
 
@@ -93,6 +96,7 @@ public sealed class RestServer : IAsyncDisposable
     {
         _client.Dispose();
         await _app.DisposeAsync();
+        _auth.Dispose();
         await Engine.DisposeAsync();
         await Accounts.DisposeAsync();
         Directory.Delete(_folder, recursive: true);
@@ -123,7 +127,19 @@ public sealed class RestServer : IAsyncDisposable
         });
         Directory_ = new DocumentDirectory(Accounts, Chunks, Control, access.DecideAsync, Clock, RandomNumberGenerator.Fill);
         RestLimits limits = new(new RateLimiter(_options.Rates), ClientAddress.Direct, Clock);
-        DocumentApi api = new(new BearerAuthentication(authenticator), Directory_, Engine.Contents, limits, Clock, RandomNumberGenerator.Fill);
+        _auth = new AuthServices(new AuthOptions
+        {
+            Store = Accounts,
+            Control = Control,
+            Authenticator = authenticator,
+            Sessions = new SessionTokens(_key),
+            Tokens = new ApiTokens(_key),
+            Address = _address,
+            Limiter = new RateLimiter(_options.Rates),
+            Log = NullLogger.Instance,
+            Time = Clock,
+        });
+        DocumentApi api = new(_auth.Bearer, Directory_, Engine.Contents, limits, Clock, RandomNumberGenerator.Fill);
 
         WebApplicationBuilder builder = WebApplication.CreateEmptyBuilder(new WebApplicationOptions());
         builder.Services.AddRoutingCore();
@@ -133,13 +149,20 @@ public sealed class RestServer : IAsyncDisposable
         _app.UseErrorAnswers(NullLogger.Instance);
         _app.Use(limits.BeforeEndpoints);
         _app.UseRouting();
+        _app.MapHealth(new Ready());
         _app.MapOpenApi();
+        _app.MapAuth(_auth);
         _app.MapDocuments(api);
         _app.MapLater(api.Authentication);
         await _app.StartAsync();
-        Address = new Uri(_app.Urls.First());
+        _address.Listening = Address = new Uri(_app.Urls.First());
         _description = new OpenApiReading(OpenApiDocument.Build());
     }
+}
+
+internal sealed class Ready : IReadiness
+{
+    public string? NotReadyBecause => null;
 }
 
 internal sealed record RestServerOptions

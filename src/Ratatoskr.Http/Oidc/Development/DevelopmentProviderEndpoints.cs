@@ -26,7 +26,7 @@ internal static class DevelopmentProviderEndpoints
             return provider.IsForUs(context)
                 ? endpoint(context)
                 : ErrorAnswers.WriteAsync(context, StatusCodes.Status403Forbidden, "forbidden", "the development provider serves this machine only");
-        });
+        }).ExcludeFromDescription();
     }
 
     private static Task AskAsync(HttpContext context, DevelopmentProvider provider)
