@@ -161,10 +161,12 @@ public sealed class DatabaseTests
             command.ExecuteNonQuery();
             Task<RegisterOutcome> write = store.RegisterAsync(folder.Document(Alice), 10, None).AsTask();
             Assert.NotNull(await store.FindUserAsync(Alice, None));
-            await Assert.ThrowsAsync<StoreUnavailableException>(() => write);
+            StoreUnavailableException refused = await Assert.ThrowsAsync<StoreUnavailableException>(() => write);
+            Assert.Equal($"write refused: another process is writing to it ({folder.File})", refused.Message);
         }
 
-        Assert.Equal((RegisterResult.Registered, 1L), await store.RegisterAsync(folder.Document(Alice), 10, None) is var o ? (o.Result, o.Current) : default);
+        RegisterOutcome next = await store.RegisterAsync(folder.Document(Alice), 10, None);
+        Assert.Equal((RegisterResult.Registered, 1L), (next.Result, next.Current));
     }
 
     private static void Change(AccountFolder folder, string sql)

@@ -117,7 +117,7 @@ public sealed class DocumentListTests
         const int seed = 20_261_121;
         Random random = new(seed);
         string[] users = [Alice, Bob, "oidc:carol", "oidc:dave"];
-        for (int round = 0; round < 60; round++)
+        for (int round = 0; round < 30; round++)
         {
             using AccountFolder folder = new();
             await using SqliteAccountStore store = await OpenAsync(folder, users);

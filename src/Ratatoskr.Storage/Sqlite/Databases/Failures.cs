@@ -6,7 +6,11 @@ namespace Ratatoskr.Storage.Sqlite.Databases;
 internal static class Failures
 {
     // sqlite.org/rescode.html
+    private const int Busy = 5;
+    private const int ReadOnly = 8;
+    private const int DiskFailed = 10;
     private const int Corrupt = 11;
+    private const int Full = 13;
     private const int Constraint = 19;
     private const int NotADatabase = 26;
 
@@ -19,7 +23,16 @@ internal static class Failures
     {
         SqliteException fault when IsDamage(fault) => Damaged(file, fault),
         SqliteException { SqliteErrorCode: Constraint } fault => new InvalidOperationException($"{operation} refused: it contradicts what is stored", fault),
-        SqliteException fault => StoreUnavailableException.For(operation, file, $"SQLite error {fault.SqliteExtendedErrorCode}", fault),
+        SqliteException fault => StoreUnavailableException.For(operation, file, Cause(fault), fault),
         _ => reason,
+    };
+
+    private static string Cause(SqliteException fault) => fault.SqliteErrorCode switch
+    {
+        Busy => "another process is writing to it",
+        ReadOnly => "it may not be written to",
+        DiskFailed => $"the disk failed (SQLite error {fault.SqliteExtendedErrorCode})",
+        Full => "the disk is full",
+        _ => $"SQLite error {fault.SqliteExtendedErrorCode}",
     };
 }
