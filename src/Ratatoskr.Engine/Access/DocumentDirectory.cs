@@ -21,7 +21,10 @@ public sealed class DocumentDirectory(IAccountStore accounts, IChunkStore chunks
 
     private const int AutomergeIdBytes = 16;
     private const int ReferrersMax = 10_000;
+    private const int GateCount = 64;
     private const string AppPrefix = "app:";
+
+    private readonly SemaphoreSlim[] _gates = [.. Enumerable.Range(0, GateCount).Select(_ => new SemaphoreSlim(1, 1))];
 
     private bool IsThere(DocumentRecord document) => document.ExpiresAt is not { } end || end > time.GetUtcNow();
 
@@ -76,11 +79,11 @@ public sealed class DocumentDirectory(IAccountStore accounts, IChunkStore chunks
         DocumentId byName = wanted.Id is null ? default : name.AutomergeId;
         if (!byName.IsDefault && !automergeId.IsDefault && automergeId != byName) return Invalid("automergeId: the id is another automerge id");
         if (automergeId.IsDefault) automergeId = byName.IsDefault ? NewAutomergeId() : byName;
-        if (await HasContentAsync(automergeId, stop)) return DirectoryAnswer.Refuse(RefusalKind.Conflict, "Automerge document ID is already registered");
         if (await accounts.FindUserAsync(principal.Id, stop) is not { } user) return DirectoryAnswer.Refuse(RefusalKind.NoUser, "User not found");
         DocumentRecord record = Record(principal, wanted.Id ?? automergeId.ToString(), automergeId) with { Type = wanted.Type, Acl = wanted.Acl, ExpiresAt = wanted.ExpiresAt };
-        RegisterOutcome outcome = await accounts.RegisterAsync(record, user.Quotas.MaxDocuments, stop);
-        return await AnsweredAsync(outcome, record, user);
+        using IDisposable alone = await AloneAsync(automergeId, stop);
+        if (await IsSomebodysAsync(automergeId, principal, stop)) return DirectoryAnswer.Refuse(RefusalKind.Conflict, "Automerge document ID is already registered");
+        return await AnsweredAsync(await accounts.RegisterAsync(record, user.Quotas.MaxDocuments, stop), record, user);
     }
 
     /// <summary>The caller's own document of an application, made if it is not there yet.</summary>
@@ -152,11 +155,10 @@ public sealed class DocumentDirectory(IAccountStore accounts, IChunkStore chunks
 
     private async ValueTask<DirectoryAnswer> DeleteAsync(DocumentRecord document)
     {
+        using IDisposable alone = await AloneAsync(document.AutomergeId, CancellationToken.None);
         if (await accounts.DeleteAsync(document.AutomergeId, CancellationToken.None) != ChangeOutcome.Changed) return NotFound();
         await BindAsync(document.AutomergeId, ControlSubject.Deleted);
-
-        // From here on no shard takes anything for it. A fence that has moved since says nothing about this document.
-        while (!await chunks.DeleteAsync(document.AutomergeId, control.Current, CancellationToken.None)) await Task.Yield();
+        await FreeAsync(document.AutomergeId);
         return new DirectoryAnswer(document, null);
     }
 
@@ -165,7 +167,7 @@ public sealed class DocumentDirectory(IAccountStore accounts, IChunkStore chunks
     {
         if (await accounts.FindUserAsync(principal.Id, stop) is not { } user) return DirectoryAnswer.Refuse(RefusalKind.NoUser, "User not found");
         DocumentId id = automergeId.IsDefault ? NewAutomergeId() : automergeId;
-        if (!automergeId.IsDefault && await HasContentAsync(id, stop) && await accounts.FindDocumentAsync(id, stop) is null)
+        if (!automergeId.IsDefault && await accounts.FindDocumentAsync(id, stop) is null && await IsSomebodysAsync(id, principal, stop))
             return DirectoryAnswer.Refuse(RefusalKind.Conflict, "Automerge document ID is already registered");
         DocumentRecord candidate = Record(principal, AppPrefix + appId, id) with { AppId = appId, Type = AppPrefix + appId, ExpiresAt = expiresAt };
         RegisterOutcome outcome = await accounts.FindOrRegisterAppAsync(candidate, user.Quotas.MaxDocuments, stop);
@@ -248,12 +250,30 @@ public sealed class DocumentDirectory(IAccountStore accounts, IChunkStore chunks
         }
     }
 
-    // Nothing is stored of a document that nobody has registered. What is there without an owner was somebody's, and is not the first comer's.
-    private async ValueTask<bool> HasContentAsync(DocumentId id, CancellationToken stop)
+    // Nothing is stored of a document that nobody has registered. What is there without an owner was somebody's, and is not the first comer's;
+    // unless it is left of his own, whose deletion was cut short: that ends here.
+    private async ValueTask<bool> IsSomebodysAsync(DocumentId id, Principal principal, CancellationToken stop)
     {
         DocumentPeek[] peeked = new DocumentPeek[1];
         await chunks.PeekAsync(new[] { id }, peeked, stop);
-        return peeked[0].Presence == StoredPresence.Present;
+        if (peeked[0].Presence != StoredPresence.Present) return false;
+        if (await accounts.FormerOwnerAsync(id, stop) != principal.Id) return true;
+        await FreeAsync(id);
+        return false;
+    }
+
+    // No shard takes anything for it by now. A fence that has moved since says nothing about this document.
+    private async ValueTask FreeAsync(DocumentId id)
+    {
+        while (!await chunks.DeleteAsync(id, control.Current, CancellationToken.None)) await Task.Yield();
+    }
+
+    // Registering waits for a deletion under way, or that would free what was written since. By hash: strangers seldom wait for each other.
+    private async ValueTask<IDisposable> AloneAsync(DocumentId id, CancellationToken stop)
+    {
+        SemaphoreSlim gate = _gates[DocumentId.StableHash(id.Text) % GateCount];
+        await gate.WaitAsync(stop);
+        return new Turn(gate);
     }
 
     private DocumentRecord Record(Principal owner, string id, DocumentId automergeId)
@@ -304,4 +324,9 @@ public sealed class DocumentDirectory(IAccountStore accounts, IChunkStore chunks
     private static DirectoryAnswer NotFound() => DirectoryAnswer.Refuse(RefusalKind.NotFound, "Document not found");
 
     private static DirectoryAnswer Invalid(string message) => DirectoryAnswer.Refuse(RefusalKind.Invalid, message);
+
+    private sealed class Turn(SemaphoreSlim gate) : IDisposable
+    {
+        public void Dispose() => gate.Release();
+    }
 }

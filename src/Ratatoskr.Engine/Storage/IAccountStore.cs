@@ -76,6 +76,9 @@ public interface IAccountStore
     /// <summary>Removes the document and leaves a tombstone: its names can come back through its former owner only.</summary>
     ValueTask<ChangeOutcome> DeleteAsync(DocumentId id, CancellationToken stop);
 
+    /// <summary>Whose a deleted document was; null when there is no such tombstone.</summary>
+    ValueTask<string?> FormerOwnerAsync(DocumentId id, CancellationToken stop);
+
     /// <summary>
     /// Documents whose access lists lead to this one, over at most 10 steps: their decisions depend on it. At most <paramref name="max"/> + 1 are told, this one not among them.
     /// Works after its deletion too.

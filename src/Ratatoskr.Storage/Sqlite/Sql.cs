@@ -80,6 +80,8 @@ internal static class Sql
         "INSERT INTO tombstones (automerge_id, name, former_owner, deleted_at) VALUES ($id, $name, $owner, $now) " +
         "ON CONFLICT (automerge_id) DO UPDATE SET name = excluded.name, former_owner = excluded.former_owner, deleted_at = excluded.deleted_at";
 
+    public const string FormerOwner = "SELECT former_owner FROM tombstones WHERE automerge_id = $id";
+
     public const string RemoveTombstone = "DELETE FROM tombstones WHERE automerge_id = $id";
 
     public const string SetType = "UPDATE documents SET type = $type, version = version + 1, updated_at = $now WHERE automerge_id = $id";

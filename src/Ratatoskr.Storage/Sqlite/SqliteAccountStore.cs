@@ -119,6 +119,8 @@ public sealed class SqliteAccountStore : IAccountStore, IAsyncDisposable
 
     public ValueTask<DocumentRecord?> FindDocumentAsync(DocumentId id, CancellationToken stop) => Read(c => Documents.Find(c, id), stop);
 
+    public ValueTask<string?> FormerOwnerAsync(DocumentId id, CancellationToken stop) => Read(c => Documents.FormerOwner(c, id), stop);
+
     public ValueTask<ChangeOutcome> SetAclAsync(DocumentId id, IReadOnlyList<AclEntry> acl, long? ifVersion, CancellationToken stop)
     {
         CheckAcl(acl);

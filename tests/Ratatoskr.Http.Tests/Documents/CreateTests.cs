@@ -2,6 +2,7 @@ using System.Text.Json;
 using Ratatoskr.Engine.Limits;
 using Ratatoskr.Engine.Storage;
 using Ratatoskr.Http.Tests.Support;
+using Ratatoskr.Protocol.Identifiers;
 
 namespace Ratatoskr.Http.Tests.Documents;
 
@@ -147,6 +148,30 @@ public sealed class CreateTests
         Assert.Equal("{}", (await alice.GetAsync(Documents + "/notes/export?format=json")).Text);
         (await alice.PutAsync(Documents + "/notes/content", """{"b":2}""")).AssertOk();
         Assert.Equal("""{"b":2}""", (await alice.GetAsync(Documents + "/notes/export?format=json")).Text);
+    }
+
+    [Fact]
+    public async Task Content_that_nobody_has_registered_is_not_the_first_comers()
+    {
+        await using RestServer server = await RestServer.StartAsync();
+        RestUser alice = await server.SignInAsync("alice");
+        DocumentId id = DocumentId.FromPayload("somebody's"u8);
+        await server.Chunks.AppendAsync(new AppendBatch(id, new byte[] { 1 }, default), server.Control.Current, CancellationToken.None);
+        (await alice.PostAsync(Documents, $$"""{"automergeId":"{{id}}"}""")).AssertError(409, "conflict");
+    }
+
+    [Fact]
+    public async Task Content_left_by_a_deletion_that_was_cut_short_goes_before_its_owner_comes_back()
+    {
+        await using RestServer server = await RestServer.StartAsync();
+        RestUser alice = await server.SignInAsync("alice"), bob = await server.SignInAsync("bob");
+        await alice.CreateAsync($$"""{"id":"{{Base58}}"}""");
+        (await alice.PutAsync($"{Documents}/{Base58}/content", """{"old":true}""")).AssertOk();
+        DocumentRecord record = (await server.Accounts.FindDocumentAsync(Base58, CancellationToken.None))!;
+        await server.Accounts.DeleteAsync(record.AutomergeId, CancellationToken.None);      // and then the power went
+        (await bob.PostAsync(Documents, $$"""{"id":"{{Base58}}"}""")).AssertError(409, "conflict");
+        await alice.CreateAsync($$"""{"id":"{{Base58}}"}""");
+        Assert.Equal("{}", (await alice.GetAsync($"{Documents}/{Base58}/export?format=json")).Text);
     }
 
     [Fact]

@@ -164,6 +164,8 @@ public sealed class RegistrationTests
         await store.RegisterAsync(document, 10, None);
         Assert.Equal(new UserUsage(1, 500), await store.UsageAsync(Alice, None));
         Assert.Equal(ChangeOutcome.Changed, await store.DeleteAsync(document.AutomergeId, None));
+        Assert.Equal(document.OwnerId, await store.FormerOwnerAsync(document.AutomergeId, None));
+        Assert.Null(await store.FormerOwnerAsync(DocumentId.FromPayload([1, 2, 3]), None));
         Assert.Equal(ChangeOutcome.NotFound, await store.DeleteAsync(document.AutomergeId, None));
         Assert.Null(await store.FindDocumentAsync("team", None));
         Assert.Null(await store.FindDocumentAsync(document.AutomergeId, None));

@@ -82,6 +82,8 @@ internal static class Documents
         return ChangeOutcome.Changed;
     }
 
+    public static string? FormerOwner(Connection connection, DocumentId id) => connection.Prepare(Sql.FormerOwner).Set("$id", id.ToString()).One(row => row.GetString(0));
+
     public static int RecordSizes(Connection connection, ReadOnlySpan<StoredSize> sizes)
     {
         foreach (StoredSize size in sizes)
