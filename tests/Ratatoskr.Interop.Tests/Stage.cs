@@ -31,6 +31,14 @@ public sealed class Stage : IAsyncLifetime
         return server;
     }
 
+    /// <summary>A server with accounts, shared by the tests that name it.</summary>
+    internal async Task<TestServer> AccountsAsync(string name = "accounts")
+    {
+        TestServer server = await _servers.GetOrAdd(name, _ => new Lazy<Task<TestServer>>(() => TestServer.StartWithAccountsAsync())).Value;
+        Assert.True(server.IsRunning, $"The {name} server has ended:\n{server.Output}");
+        return server;
+    }
+
     internal Task<ClientProcess> ClientsAsync(string version) =>
         _clients.GetOrAdd(version, name => new Lazy<Task<ClientProcess>>(() => ClientProcess.StartAsync(name))).Value;
 

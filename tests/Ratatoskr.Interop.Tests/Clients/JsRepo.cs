@@ -38,11 +38,14 @@ internal sealed class JsRepo : IAsyncDisposable
     /// <param name="storage">a name for storage in the memory of the Node process, kept when the repo is closed</param>
     /// <param name="folder">a folder for storage in files</param>
     /// <param name="gossip">take part in remote-heads gossip</param>
+    /// <param name="token">sent in an <c>auth</c> before the <c>join</c></param>
+    /// <param name="original">speak the original's hello: <c>auth</c> without a join, anonymous without a token</param>
     public static async Task<JsRepo> OpenAsync(
-        ClientProcess process, string url, string? peerId = null, string? storage = null, string? folder = null, bool gossip = false)
+        ClientProcess process, string url, string? peerId = null, string? storage = null, string? folder = null, bool gossip = false, string? token = null, bool original = false)
     {
         JsRepo repo = new(process);
-        JsonObject options = new() { ["url"] = url, ["gossip"] = gossip };
+        JsonObject options = new() { ["url"] = url, ["gossip"] = gossip, ["original"] = original };
+        if (token is not null) options["token"] = token;
         if (peerId is not null) options["peerId"] = peerId;
         if (storage is not null) options["storage"] = storage;
         if (folder is not null) options["folder"] = folder;

@@ -5,7 +5,27 @@ namespace Ratatoskr.Interop.Tests.Peers;
 /// <summary>One automerge-repo message as it came from the server. Fields that a type does not have are null.</summary>
 internal sealed record Frame(string Type, string? SenderId, string? TargetId, string? DocumentId, byte[]? Data, string? StorageId, string? Message)
 {
+    /// <summary>The whole map: texts, bytes, numbers (long), truth values, maps; everything else null.</summary>
+    public required IReadOnlyDictionary<string, object?> Fields { get; init; }
+
+    /// <summary>The code of an <c>error</c> or <c>auth_error</c>.</summary>
+    public string? Error => Fields.GetValueOrDefault("error") as string;
+
     public SyncMessage Sync => SyncMessage.Parse(Data);
+
+    /// <summary>A hello with a token, or, with null, of nobody.</summary>
+    public static byte[] Auth(string? token) => Encode(writer =>
+    {
+        writer.WriteStartMap(2);
+        WriteText(writer, "type", "auth");
+        if (token is not null) WriteText(writer, "token", token);
+        else
+        {
+            writer.WriteTextString("anonymous");
+            writer.WriteBoolean(true);
+        }
+        writer.WriteEndMap();
+    });
 
     public static byte[] Join(string senderId, string? storageId = null) => Encode(writer =>
     {
@@ -75,7 +95,10 @@ internal sealed record Frame(string Type, string? SenderId, string? TargetId, st
             fields.GetValueOrDefault("documentId") as string,
             fields.GetValueOrDefault("data") as byte[],
             (metadata as Dictionary<string, object?>)?.GetValueOrDefault("storageId") as string,
-            fields.GetValueOrDefault("message") as string);
+            fields.GetValueOrDefault("message") as string)
+        {
+            Fields = fields,
+        };
     }
 
     private static Dictionary<string, object?> ReadMap(CborReader reader)
@@ -98,6 +121,8 @@ internal sealed record Frame(string Type, string? SenderId, string? TargetId, st
             case CborReaderState.TextString: return reader.ReadTextString();
             case CborReaderState.ByteString: return reader.ReadByteString();
             case CborReaderState.StartMap: return ReadMap(reader);
+            case CborReaderState.UnsignedInteger: return reader.ReadInt64();
+            case CborReaderState.Boolean: return reader.ReadBoolean();
             default:
                 reader.SkipValue();
                 return null;

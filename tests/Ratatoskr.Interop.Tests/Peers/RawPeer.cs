@@ -1,3 +1,5 @@
+using System.Net;
+using System.Net.Sockets;
 using System.Net.WebSockets;
 using System.Threading.Channels;
 using Ratatoskr.Interop.Tests.Clients;
@@ -25,20 +27,47 @@ internal sealed class RawPeer : IAsyncDisposable
     /// <summary>The server's peer id, empty before the handshake.</summary>
     public string ServerId { get; private set; } = "";
 
+    /// <summary>How the server ended the connection; null while it has not, or when it said nothing.</summary>
+    public WebSocketCloseStatus? CloseStatus => _socket.CloseStatus;
+
     /// <summary>Opens the WebSocket and says nothing.</summary>
-    public static async Task<RawPeer> ConnectAsync(string url, string? peerId = null)
+    /// <param name="url">where the server is</param>
+    /// <param name="peerId">null: a random one</param>
+    /// <param name="token">goes into the upgrade's Authorization header</param>
+    /// <param name="from">the loopback address to come from, for what is counted by address</param>
+    public static async Task<RawPeer> ConnectAsync(string url, string? peerId = null, string? token = null, string from = "127.0.0.1")
     {
         ClientWebSocket socket = new();
         socket.Options.KeepAliveInterval = TimeSpan.Zero; // no frames of the library's own
-        await socket.ConnectAsync(new Uri(url), CancellationToken.None).WaitAsync(Patience);
+        if (token is not null) socket.Options.SetRequestHeader("Authorization", $"Bearer {token}");
+        using HttpMessageInvoker invoker = new(new SocketsHttpHandler
+        {
+            ConnectCallback = async (context, stop) =>
+            {
+                Socket tcp = new(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp) { NoDelay = true };
+                tcp.Bind(new IPEndPoint(IPAddress.Parse(from), 0));
+                await tcp.ConnectAsync(context.DnsEndPoint.Host, context.DnsEndPoint.Port, stop);
+                return new NetworkStream(tcp, ownsSocket: true);
+            },
+        }, disposeHandler: false);
+        await socket.ConnectAsync(new Uri(url), invoker, CancellationToken.None).WaitAsync(Patience);
         return new RawPeer(socket, peerId ?? $"raw-{Guid.NewGuid():N}");
     }
 
-    /// <summary>Opens the WebSocket and joins.</summary>
-    public static async Task<RawPeer> JoinAsync(string url, string? peerId = null, string? storageId = null)
+    /// <summary>Opens the WebSocket and joins, as who the token says.</summary>
+    public static async Task<RawPeer> JoinAsync(string url, string? peerId = null, string? storageId = null, string? token = null, string from = "127.0.0.1")
     {
-        RawPeer peer = await ConnectAsync(url, peerId);
+        RawPeer peer = await ConnectAsync(url, peerId, token, from);
         await peer.JoinAsync(storageId);
+        return peer;
+    }
+
+    /// <summary>Opens the WebSocket and says the hello of the original's clients; its peer id is told by its first message.</summary>
+    public static async Task<RawPeer> AuthenticateAsync(string url, string? token, string? peerId = null, string from = "127.0.0.1")
+    {
+        RawPeer peer = await ConnectAsync(url, peerId, from: from);
+        await peer.SendAsync(Frame.Auth(token));
+        peer.ServerId = (string)(await peer.NextAsync("auth_ok")).Fields["peerId"]!;
         return peer;
     }
 

@@ -9,7 +9,7 @@ using System.Text.RegularExpressions;
 namespace Ratatoskr.Interop.Tests.Servers;
 
 /// <summary>
-/// One server process on a data folder of its own, in open mode. <c>RATATOSKR_TEST_SERVER_CMD</c> names another server to
+/// One server process on a data folder of its own; in open mode, unless its settings say otherwise. <c>RATATOSKR_TEST_SERVER_CMD</c> names another server to
 /// test instead (it gets PORT and DATA_DIR); it is run by a shell, and must be the process the shell becomes.
 /// </summary>
 internal sealed partial class TestServer : IAsyncDisposable
@@ -35,6 +35,8 @@ internal sealed partial class TestServer : IAsyncDisposable
 
     public string Url => $"ws://127.0.0.1:{Port}";
 
+    public string HttpUrl => $"http://127.0.0.1:{Port}";
+
     public string SyncUrl => $"ws://127.0.0.1:{Port}/sync";
 
     public int ProcessId => _process!.Id;
@@ -46,6 +48,10 @@ internal sealed partial class TestServer : IAsyncDisposable
     }
 
     public bool IsRunning => _process is { HasExited: false };
+
+    /// <summary>A server with accounts, where the development provider signs people in.</summary>
+    public static Task<TestServer> StartWithAccountsAsync(params (string Name, string Value)[] settings) =>
+        StartAsync(new Dictionary<string, string>(settings.Select(setting => KeyValuePair.Create(setting.Name, setting.Value))) { ["ACCESS_MODE"] = "accounts" });
 
     public static async Task<TestServer> StartAsync(IReadOnlyDictionary<string, string>? settings = null)
     {

@@ -7,9 +7,19 @@ import { createHash } from "node:crypto"
 import { readFile } from "node:fs/promises"
 import { createInterface } from "node:readline"
 import { MemoryStorage } from "./memory-storage.mjs"
+import { originalAdapter } from "./original.mjs"
 
-const { automerge: A, Repo, WebSocketClientAdapter, NodeFSStorageAdapter, dialect } =
+const { automerge: A, Repo, NetworkAdapter, cbor, WebSocket, WebSocketClientAdapter, NodeFSStorageAdapter, dialect } =
   await import(`./${process.argv[2] ?? "v256"}/packages.mjs`)
+
+/** The stock adapter with a token: an `auth` goes before each `join`. Its answer is no repo's business. */
+class SignedInAdapter extends WebSocketClientAdapter {
+  constructor(url, retryMs, token) { super(url, retryMs); this.token = token }
+  join() {
+    if (this.socket?.readyState === 1) this.send({ type: "auth", token: this.token })
+    super.join()
+  }
+}
 
 const RETRY_MS = 150 // between reconnects; the clients' own default is 5,000
 const PATIENCE_MS = Number(process.env.INTEROP_PATIENCE_MS ?? 30_000) // a wait longer than this is a failure
@@ -21,8 +31,11 @@ class Client {
   ephemerals = new Map() // documentId -> [{from, message}]
   waiting = new Set() // checks to run whenever anything happened
 
-  constructor({ url, peerId, storage, folder, gossip }) {
-    this.adapter = new WebSocketClientAdapter(url, RETRY_MS)
+  constructor({ url, peerId, storage, folder, gossip, token, original }) {
+    this.adapter =
+      original ? new (originalAdapter(NetworkAdapter, cbor, WebSocket))(url, token) :
+      token ? new SignedInAdapter(url, RETRY_MS, token) :
+      new WebSocketClientAdapter(url, RETRY_MS)
     this.repo = new Repo({
       network: [this.adapter],
       peerId,

@@ -1,5 +1,6 @@
 export * as automerge from "@automerge/automerge"
-export { Repo } from "@automerge/automerge-repo"
+export { cbor, NetworkAdapter, Repo } from "@automerge/automerge-repo"
 export { WebSocketClientAdapter } from "@automerge/automerge-repo-network-websocket"
 export { NodeFSStorageAdapter } from "@automerge/automerge-repo-storage-nodefs"
+export { WebSocket } from "ws"
 export { promised as dialect } from "../dialects.mjs"
