@@ -49,7 +49,7 @@ internal sealed class PendingLogins(TimeProvider time, int totalMax = 1000, int 
         }
     }
 
-    /// <summary>false: full, and nobody has more places than this address.</summary>
+    /// <summary>false: full, and nobody would still have as many places as this address if he gave one up.</summary>
     public bool TryAdd(PendingLogin login)
     {
         lock (_gate)
@@ -63,7 +63,7 @@ internal sealed class PendingLogins(TimeProvider time, int totalMax = 1000, int 
             else if (_byState.Count >= totalMax)
             {
                 (string most, int count) = Most();
-                if (count <= own) return false;
+                if (count <= own + 1) return false;
                 RemoveOldest(most);
             }
 
