@@ -19,7 +19,6 @@ public sealed class DocumentDirectory(IAccountStore accounts, IChunkStore chunks
     /// <summary>Entries of one access list. Decisions walk them.</summary>
     public const int AclEntriesMax = 1_000;
 
-    private const int AutomergeIdBytes = 16;
     private const int ReferrersMax = 10_000;
     private const int GateCount = 64;
     private const string AppPrefix = "app:";
@@ -284,9 +283,9 @@ public sealed class DocumentDirectory(IAccountStore accounts, IChunkStore chunks
 
     private DocumentId NewAutomergeId()
     {
-        Span<byte> bytes = stackalloc byte[AutomergeIdBytes];
-        fillRandom(bytes);
-        return DocumentId.FromPayload(bytes);
+        Span<byte> random = stackalloc byte[DocumentId.UuidLength];
+        fillRandom(random);
+        return DocumentId.FromRandom(random);
     }
 
     private static DirectoryAnswer? MayNotCreate(Principal principal) => (principal.Scopes.Documents & Permission.Write) == 0 || !principal.Scopes.IsForAllDocuments

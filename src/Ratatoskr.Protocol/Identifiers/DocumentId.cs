@@ -12,6 +12,9 @@ public readonly struct DocumentId : IEquatable<DocumentId>, IByteId<DocumentId>
     /// <summary>Bytes of text; longer ones are refused.</summary>
     public const int LengthMax = Base58Check.TextLengthMax;
 
+    /// <summary>Bytes of the payload of an id that is not made of something else.</summary>
+    public const int UuidLength = 16;
+
     private readonly byte[]? _text;
 
     private DocumentId(byte[] text) => _text = text;
@@ -54,6 +57,18 @@ public readonly struct DocumentId : IEquatable<DocumentId>, IByteId<DocumentId>
         bool valid = Base58Check.TryEncode(payload, text, out int length) && payload.Length > 0;
         id = valid ? FromTrusted(text[..length]) : default;
         return valid;
+    }
+
+    /// <summary>A new id, of 16 random bytes made a UUID of version 4: clients before 2.1 look at the bits that say so.</summary>
+    /// <exception cref="ArgumentException">Not 16 bytes.</exception>
+    public static DocumentId FromRandom(ReadOnlySpan<byte> random)
+    {
+        if (random.Length != UuidLength) throw new ArgumentException("16 bytes are needed", nameof(random));
+        Span<byte> uuid = stackalloc byte[UuidLength];
+        random.CopyTo(uuid);
+        uuid[6] = (byte)((uuid[6] & 0x0F) | 0x40);          // version 4, RFC 9562 §5.4
+        uuid[8] = (byte)((uuid[8] & 0x3F) | 0x80);          // its variant
+        return FromPayload(uuid);
     }
 
     /// <summary>

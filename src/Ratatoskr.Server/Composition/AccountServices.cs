@@ -15,7 +15,6 @@ namespace Ratatoskr.Server.Composition;
 /// <summary>Users, their credentials and their documents: opened once the data folder is ours, shared by socket and API.</summary>
 internal sealed partial class AccountServices : IAsyncDisposable
 {
-    private const int DocumentIdBytes = 16;
     private const int SweptAtOnce = 100;
     private static readonly TimeSpan SweepEvery = TimeSpan.FromHours(1);
 
@@ -94,9 +93,9 @@ internal sealed partial class AccountServices : IAsyncDisposable
 
     private static DocumentId NewDocumentId()
     {
-        Span<byte> random = stackalloc byte[DocumentIdBytes];
+        Span<byte> random = stackalloc byte[DocumentId.UuidLength];
         RandomNumberGenerator.Fill(random);
-        return DocumentId.FromPayload(random);
+        return DocumentId.FromRandom(random);
     }
 
     // What has ended is refused by its date; the sweep only frees the room it takes.

@@ -32,6 +32,21 @@ public class DocumentIdTests
     }
 
     [Fact]
+    public void FromRandom_makes_a_uuid_of_version_4()
+    {
+        foreach (byte fill in (byte[])[0, 0x55, 0xFF])
+        {
+            byte[] payload = new byte[Base58Check.PayloadLengthMax];
+            Assert.True(Base58Check.TryDecode(DocumentId.FromRandom(Enumerable.Repeat(fill, DocumentId.UuidLength).ToArray()).Text, payload, out int length));
+            Guid uuid = new(payload.AsSpan(0, length), bigEndian: true);
+            Assert.Equal(4, uuid.Version);
+            Assert.InRange(uuid.Variant, 8, 11);
+        }
+
+        Assert.Throws<ArgumentException>(() => DocumentId.FromRandom(new byte[15]));
+    }
+
+    [Fact]
     public void FromPayload_of_none_or_too_many_bytes_throws()
     {
         Assert.Throws<ArgumentException>(() => DocumentId.FromPayload([]));
