@@ -62,7 +62,7 @@ npm_parts() {
   done
 }
 
-# The browser test drives a real Chromium. Without one, and without the right to install it, that test says so.
+# The browser tests drive a real Chromium. Without one, and without the right to install it, they say so.
 chromium() {
   command -v chromium >/dev/null && return 0
   local as=()
@@ -102,8 +102,13 @@ fi
 if wanted Automerge.Net.Tests; then
   step "npm package of the lockstep test" npm_parts tests/Automerge.Net.Tests/Lockstep/node/package-lock.json
 fi
+if wanted Ratatoskr.Http.Tests; then
+  step "npm packages of the sign-in tests" npm_parts tests/Ratatoskr.Http.Tests/node/package-lock.json
+fi
 if wanted Ratatoskr.Interop.Tests; then
   step "npm packages" npm_parts tests/Ratatoskr.Interop.Tests/node/*/package-lock.json
+fi
+if wanted Ratatoskr.Http.Tests || wanted Ratatoskr.Interop.Tests; then
   if ! chromium >"$results/chromium.log" 2>&1; then
     say "chromium: not installed and cannot be installed here"
     tail -n 3 "$results/chromium.log"
