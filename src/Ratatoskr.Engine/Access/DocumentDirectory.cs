@@ -95,13 +95,20 @@ public sealed class DocumentDirectory(IAccountStore accounts, IChunkStore chunks
         return MayNotCreate(principal) ?? await FindOrCreateAppAsync(principal, appId, default, null, stop);
     }
 
-    /// <summary>The caller's documents.</summary>
-    public async ValueTask<(DocumentPage? Page, Refusal? Refusal)> ListOwnedAsync(Principal principal, PageRequest page, CancellationToken stop) =>
-        MayNotList(principal) is { } refusal ? (null, refusal) : (await accounts.ListOwnedAsync(principal.Id, page, stop), null);
-
-    /// <summary>What others share with the caller.</summary>
-    public async ValueTask<(DocumentPage? Page, Refusal? Refusal)> ListAccessibleAsync(Principal principal, bool includePublic, PageRequest page, CancellationToken stop) =>
-        MayNotList(principal) is { } refusal ? (null, refusal) : (await accounts.ListAccessibleAsync(principal.Id, includePublic, page, stop), null);
+    /// <summary>The caller's documents, and what others share with him.</summary>
+    /// <param name="owned">Null: none of these.</param>
+    /// <param name="accessible">Null: none of those.</param>
+    /// <param name="includePublic">Those shared with everybody too.</param>
+    public async ValueTask<(DocumentPage Owned, DocumentPage Accessible, Refusal? Refusal)> ListAsync(
+        Principal principal, PageRequest? owned, PageRequest? accessible, bool includePublic, CancellationToken stop)
+    {
+        DocumentPage none = new([], null);
+        if (MayNotList(principal) is { } refusal) return (none, none, refusal);
+        Task<DocumentPage> own = owned is { } first ? accounts.ListOwnedAsync(principal.Id, first, stop).AsTask() : Task.FromResult(none);
+        Task<DocumentPage> others = accessible is { } second ? accounts.ListAccessibleAsync(principal.Id, includePublic, second, stop).AsTask() : Task.FromResult(none);
+        await Task.WhenAll(own, others);
+        return (await own, await others, null);
+    }
 
     /// <summary>Replaces a document's access list, in force on every connection when this returns.</summary>
     /// <param name="ifVersion">The version it must still have; null for any.</param>

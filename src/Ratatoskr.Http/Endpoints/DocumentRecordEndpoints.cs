@@ -53,27 +53,15 @@ internal sealed class DocumentRecordEndpoints(DocumentApi api)
         }
 
         PageRequest page = new(limit, list == default ? null : cursor);
-        DocumentPage owned = new([], null), accessible = new([], null);
-        if (list != AccessibleMark)
-        {
-            (DocumentPage? found, Refusal? refusal) = await api.Directory.ListOwnedAsync(principal, page, context.RequestAborted).ConfigureAwait(false);
-            if (found is null) return DocumentEndpoints.Answer(refusal!);
-            owned = found;
-        }
-
-        if (list != OwnedMark)
-        {
-            (DocumentPage? found, Refusal? refusal) = await api.Directory.ListAccessibleAsync(principal, isPublic, page, context.RequestAborted).ConfigureAwait(false);
-            if (found is null) return DocumentEndpoints.Answer(refusal!);
-            accessible = found;
-        }
-
+        (DocumentPage Owned, DocumentPage Accessible, Refusal? Refusal) found = await api.Directory.ListAsync(
+            principal, list == AccessibleMark ? null : page, list == OwnedMark ? null : page, isPublic, context.RequestAborted).ConfigureAwait(false);
+        if (found.Refusal is { } refusal) return DocumentEndpoints.Answer(refusal);
         ListBody body = new(
-            [.. owned.Documents.Select(document => DocumentEndpoints.Describe(document, withAcl: false))],
-            [.. accessible.Documents.Select(document => DocumentEndpoints.Describe(document, withAcl: false))])
+            [.. found.Owned.Documents.Select(document => DocumentEndpoints.Describe(document, withAcl: false))],
+            [.. found.Accessible.Documents.Select(document => DocumentEndpoints.Describe(document, withAcl: false))])
         {
-            NextOwned = owned.Next is null ? null : OwnedMark + owned.Next,
-            NextAccessible = accessible.Next is null ? null : AccessibleMark + accessible.Next,
+            NextOwned = found.Owned.Next is null ? null : OwnedMark + found.Owned.Next,
+            NextAccessible = found.Accessible.Next is null ? null : AccessibleMark + found.Accessible.Next,
         };
         return ApiAnswer.Json(body, ApiJson.Default.ListBody);
     }
