@@ -28,6 +28,16 @@ public sealed partial class EngineLog(ILogger logger)
     [LoggerMessage(7, LogLevel.Error, "Document {Id} could not be compacted; it stays as it is: {What}")]
     private static partial void LogCompactionFailed(ILogger logger, string id, string? what, Exception? cause);
 
+    [LoggerMessage(8, LogLevel.Error, "Access to document {Id} could not be decided; it is tried again")]
+    private static partial void LogAccessFailed(ILogger logger, string id, Exception? cause);
+
+    [LoggerMessage(9, LogLevel.Error, "Sizes of documents could not be recorded; it is tried again")]
+    private static partial void LogSizesFailed(ILogger logger, Exception cause);
+
+    public void SizesFailed(Exception cause) => LogSizesFailed(logger, cause);
+
+    public void AccessFailed(DocumentId id, Exception? cause) => LogAccessFailed(logger, id.ToString(), cause);
+
     public void LoadFailed(DocumentId id, Exception? cause) => LogLoadFailed(logger, id.ToString(), cause);
 
     public void Damaged(DocumentId id, string what) => LogDamaged(logger, id.ToString(), what);

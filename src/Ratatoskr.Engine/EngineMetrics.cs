@@ -32,6 +32,7 @@ public sealed class EngineMetrics : IDisposable
     private readonly Counter<long> _mailboxFull;
     private readonly Counter<long> _storeFailures;
     private readonly Counter<long> _rateLimited;
+    private readonly Counter<long> _quotaExceeded;
 
     public EngineMetrics()
     {
@@ -57,6 +58,7 @@ public sealed class EngineMetrics : IDisposable
         _broken = _meter.CreateCounter<long>("ratatoskr.documents.broken", description: "Documents stopped by an internal error");
         _mailboxFull = _meter.CreateCounter<long>("ratatoskr.mailbox.full", description: "Times a sender was held back by a full mailbox");
         _storeFailures = _meter.CreateCounter<long>("ratatoskr.store.failures", description: "Store calls that failed and are repeated");
+        _quotaExceeded = _meter.CreateCounter<long>("ratatoskr.quota_exceeded", description: "Messages refused because their changes would exceed a quota, by quota");
         _rateLimited = _meter.CreateCounter<long>("ratatoskr.rate_limited", description: "What was refused because of a rate limit, by limit");
     }
 
@@ -105,6 +107,8 @@ public sealed class EngineMetrics : IDisposable
     public void MailboxFull() => _mailboxFull.Add(1);
 
     public void StoreFailed() => _storeFailures.Add(1);
+
+    public void QuotaExceeded(string quota) => _quotaExceeded.Add(1, new KeyValuePair<string, object?>("quota", quota));
 
     public void RateLimited(RateLimitKind limit) => _rateLimited.Add(1, new KeyValuePair<string, object?>("limit", limit.ToString()));
 

@@ -33,6 +33,15 @@ public sealed record SyncEngineOptions
 
     public EngineLimits Limits { get; init; } = new();
 
+    /// <summary>Counts connections, messages and bytes; null where nobody is limited (<c>ACCESS_MODE=open</c>).</summary>
+    public RateLimiter? Limiter { get; init; }
+
+    /// <summary>Finds clients behind proxies.</summary>
+    public ClientAddress Addresses { get; init; } = ClientAddress.Direct;
+
+    /// <summary>Counts what owners have stored; null where documents have none.</summary>
+    public QuotaLedger? Ledger { get; init; }
+
     public IWorkScheduler Scheduler { get; init; } = ThreadPoolScheduler.Instance;
 
     /// <summary>Single-threaded loops; as many as cores.</summary>
@@ -47,6 +56,12 @@ public sealed class SyncEngine : ISyncEndpoint, IAsyncDisposable
 {
     private const int TickMs = 1_000;
 
+    // Sizes of documents that were written are recorded this often, in ticks.
+    private const int RecordTicks = 3;
+
+    // Control changes that are brought to the shards together.
+    private const int ControlBatchMax = 1_000;
+
     private readonly SessionHost _host;
     private readonly ShardSet _shards;
     private readonly Workers _workers;
@@ -54,21 +69,26 @@ public sealed class SyncEngine : ISyncEndpoint, IAsyncDisposable
     private readonly ITimer _timer;
     private readonly CancellationTokenSource _stop = new();
     private readonly Task _pumps;
+    private readonly EngineClock _clock;
+    private Task _recording = Task.CompletedTask;
+    private int _ticks;
 
     public SyncEngine(SyncEngineOptions options)
     {
         ArgumentNullException.ThrowIfNull(options);
         _options = options;
+        if (options.Limiter is { } limiter) limiter.Metrics = Metrics;
         StorageId storageId = StorageId.FromString(options.StorageId);
         PeerId peerId = PeerId.FromString($"ratatoskr-{options.StorageId}");
         EngineClock clock = new(options.Time);
         _workers = new Workers(Math.Max(1, Environment.ProcessorCount - 1), options.Limits.MemoryBudgetBytes, options.Scheduler);
-        ShardContext context = new(options.Shards, peerId, storageId, options.Access, options.Control, options.Limits, Metrics, options.Log, options.HashKey, _workers);
+        ShardContext context = new(options.Shards, peerId, storageId, options.Access, options.Control, options.Limits, Metrics, options.Log, options.HashKey, _workers, options.Ledger);
         _shards = new ShardSet([.. Enumerable.Range(0, options.Shards).Select(i => new ShardRunner(context, i, options.Store, clock, options.Scheduler))]);
         _host = new SessionHost(
-            _shards, new SessionRegistry(options.Access, Metrics), options.Authenticator, peerId, storageId, options.Limits, Metrics, options.Log);
+            _shards, new SessionRegistry(options.Access, Metrics), options.Authenticator, peerId, storageId, options.Limits, Metrics, options.Log, clock, options.Limiter, options.Addresses);
+        _clock = clock;
         Contents = new DocumentContents(_host, options.Store, options.HashKey);
-        _timer = options.Time.CreateTimer(_ => _shards.PostToAll(new ShardInput { Kind = ShardInputKind.Tick }), null, TimeSpan.FromMilliseconds(TickMs), TimeSpan.FromMilliseconds(TickMs));
+        _timer = options.Time.CreateTimer(_ => Tick(), null, TimeSpan.FromMilliseconds(TickMs), TimeSpan.FromMilliseconds(TickMs));
         _pumps = Task.WhenAll(PumpControlAsync(_stop.Token), PumpFeedAsync(_stop.Token));
     }
 
@@ -90,6 +110,24 @@ public sealed class SyncEngine : ISyncEndpoint, IAsyncDisposable
     /// </summary>
     public async Task CommitAsync(CancellationToken stop)
     {
+        await CommitChangesAsync(stop);
+        await RecordSizesAsync();
+    }
+
+    /// <summary>
+    /// Frees a document's content, in memory and in the store, after its record has gone and all have heard of it. Completes when nothing of it is left.
+    /// </summary>
+    /// <param name="ownerId">Whose bytes they were.</param>
+    /// <param name="recordedBytes">What its record said.</param>
+    public Task DeleteAsync(DocumentId id, string ownerId, long recordedBytes)
+    {
+        Deletion deletion = new(ownerId, recordedBytes);
+        _shards.For(id.Text).Post(new ShardInput { Kind = ShardInputKind.Delete, Document = id, Result = deletion });
+        return deletion.Done.Task;
+    }
+
+    private async Task CommitChangesAsync(CancellationToken stop)
+    {
         _workers.IsStopping = true;
         while (!stop.IsCancellationRequested)
         {
@@ -105,35 +143,83 @@ public sealed class SyncEngine : ISyncEndpoint, IAsyncDisposable
         await _timer.DisposeAsync();
         await _stop.CancelAsync();
         await _pumps;
+        await _recording;
+        await RecordSizesAsync();
         _stop.Dispose();
         Metrics.Dispose();
     }
 
-    private async Task PumpControlAsync(CancellationToken stop)
+    private void Tick()
     {
+        _shards.PostToAll(new ShardInput { Kind = ShardInputKind.Tick });
+        _host.Registry.Tick(_clock.Now);
+        if (++_ticks % RecordTicks == 0 && _recording.IsCompleted) _recording = RecordSizesAsync();
+    }
+
+    // Advisory until the next time: what is not recorded now is kept, and read back from the documents after a crash.
+    private async Task RecordSizesAsync()
+    {
+        if (_options.Ledger is not { } ledger) return;
         try
         {
-            await foreach (ControlInput input in _options.Control.Inputs.ReadAllAsync(stop))
+            await ledger.RecordAsync(CancellationToken.None);
+        }
+        catch (Exception e)
+        {
+            _options.Log.SizesFailed(e);
+            Metrics.StoreFailed();
+        }
+    }
+
+    private async Task PumpControlAsync(CancellationToken stop)
+    {
+        List<Task> applied = [];
+        try
+        {
+            while (await _options.Control.Inputs.WaitToReadAsync(stop))
             {
-                switch (input)
+                ControlNumber last = default;
+                applied.Clear();
+                while (applied.Count < ControlBatchMax && _options.Control.Inputs.TryRead(out ControlInput? input))
                 {
-                    case ControlChanged changed:
-                        await Task.WhenAll(Enumerable.Range(0, _shards.Count).Select(i => _shards[i].ApplyAsync(changed.Number, changed.Change)));
-                        _options.Control.Applied(changed.Number);
-                        break;
-                    case LeaseLost:
-                        _shards.PostToAll(new ShardInput { Kind = ShardInputKind.LeaseLost });
-                        break;
-                    case Rejoined:
-                        _shards.PostToAll(new ShardInput { Kind = ShardInputKind.Rejoined });
-                        break;
+                    switch (input)
+                    {
+                        case ControlChanged changed:
+                            Bring(changed, applied);
+                            last = changed.Number;
+                            break;
+                        case LeaseLost:
+                            _shards.PostToAll(new ShardInput { Kind = ShardInputKind.LeaseLost });
+                            break;
+                        case Rejoined:
+                            _shards.PostToAll(new ShardInput { Kind = ShardInputKind.Rejoined });
+                            break;
+                    }
                 }
+
+                if (applied.Count == 0) continue;
+                await Task.WhenAll(applied);
+                _options.Control.Applied(last);
             }
         }
         catch (OperationCanceledException)
         {
             // the engine stops
         }
+    }
+
+    // What concerns one document is its shard's affair; the rest is everybody's. Nobody decides by what was known before.
+    private void Bring(ControlChanged changed, List<Task> applied)
+    {
+        _options.Access.Changed(changed.Change);
+        if (changed.Change.Kind == ControlSubject.Revoked) _host.Registry.Revoke(changed.Change.Subject);
+        if (!changed.Change.Document.IsDefault)
+        {
+            applied.Add(_shards.For(changed.Change.Document.Text).ApplyAsync(changed.Number, changed.Change));
+            return;
+        }
+
+        for (int i = 0; i < _shards.Count; i++) applied.Add(_shards[i].ApplyAsync(changed.Number, changed.Change));
     }
 
     private async Task PumpFeedAsync(CancellationToken stop)

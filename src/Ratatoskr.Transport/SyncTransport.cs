@@ -56,6 +56,8 @@ public sealed partial class SyncTransport : IAsyncDisposable
 
     internal ConnectionTable Table => _table;
 
+    internal TimeProvider Time => _time;
+
     /// <summary>Milliseconds since the start, as of the last sweep: costs a read, where a clock costs a call per message.</summary>
     internal long NowMs => Volatile.Read(ref _nowMs);
 

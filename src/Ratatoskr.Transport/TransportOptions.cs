@@ -36,6 +36,11 @@ public sealed record TransportOptions
     /// <summary>What a socket may hold in each direction between the kernel and us. Above <see cref="UpgradeBytesMax"/>.</summary>
     public int SocketBufferBytes { get; init; } = 64 * KiB;
 
+    /// <summary>
+    /// Whether pages of this origin may open a socket; null: all may. Not asked about pages of the server's own host, nor about programs, which name no origin. Others get 403.
+    /// </summary>
+    public Func<string, bool>? AllowsOrigin { get; init; }
+
     /// <summary>From the first byte of a request that may be ours to its last header line; then 408.</summary>
     public TimeSpan UpgradeTimeout { get; init; } = TimeSpan.FromSeconds(10);
 
@@ -59,6 +64,15 @@ public sealed record TransportOptions
     /// Saves two hand-offs per message; asks that nobody blocks in a session.
     /// </summary>
     public bool InlineScheduling { get; init; } = true;
+
+    /// <param name="origin">As the browser says; null for a program.</param>
+    /// <param name="host">Whom it says it speaks to.</param>
+    internal bool Allows(string? origin, string? host)
+    {
+        if (origin is null || AllowsOrigin is not { } allows || allows(origin)) return true;
+        int authority = origin.IndexOf("://", StringComparison.Ordinal);
+        return authority > 0 && host is not null && origin.AsSpan(authority + 3).Equals(host, StringComparison.OrdinalIgnoreCase);
+    }
 
     internal void Validate()
     {

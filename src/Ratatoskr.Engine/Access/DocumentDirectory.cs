@@ -25,6 +25,9 @@ public sealed class DocumentDirectory(IAccountStore accounts, IChunkStore chunks
 
     private readonly SemaphoreSlim[] _gates = [.. Enumerable.Range(0, GateCount).Select(_ => new SemaphoreSlim(1, 1))];
 
+    /// <summary>Frees a document's content where shards may have some of it in memory, and counts it back to its owner; null: only the store has any.</summary>
+    public Func<DocumentRecord, Task>? DeleteContent { get; set; }
+
     private bool IsThere(DocumentRecord document) => document.ExpiresAt is not { } end || end > time.GetUtcNow();
 
     /// <summary>Finds a document by any of its names, for somebody who wants to read it, or more.</summary>
@@ -164,7 +167,8 @@ public sealed class DocumentDirectory(IAccountStore accounts, IChunkStore chunks
         using IDisposable alone = await AloneAsync(document.AutomergeId, CancellationToken.None);
         if (await accounts.DeleteAsync(document.AutomergeId, CancellationToken.None) != ChangeOutcome.Changed) return NotFound();
         await BindAsync(document.AutomergeId, ControlSubject.Deleted);
-        await FreeAsync(document.AutomergeId);
+        if (DeleteContent is { } deleteContent) await deleteContent(document);
+        else await FreeAsync(document.AutomergeId);
         return new DirectoryAnswer(document, null);
     }
 

@@ -18,6 +18,9 @@ internal enum Intake : byte
 
     /// <summary>Nothing has happened; it is to be offered again when the document has its op set.</summary>
     NeedsOperations,
+
+    /// <summary>Nothing has happened; it is to be offered again when a compaction has made room, or not.</summary>
+    NeedsRoom,
 }
 
 /// <summary>
@@ -39,7 +42,7 @@ internal sealed class ChangeIntake(Shard shard)
             return Intake.Done;
         }
 
-        bool ignore = link.Refused || !link.Decision.MayWrite;
+        bool ignore = link.IsReadOnly;
         if (message.ChangeCount == 0 || ignore)
         {
             Finish(document, link, message, document.Content!.Graph.Heads, ignore && message.ChangeCount > 0, now, effects);
@@ -54,8 +57,21 @@ internal sealed class ChangeIntake(Shard shard)
             return Intake.Done;
         }
 
+        bool needsWorker = IngressJob.IsNeededFor(message, shard.Limits);
+        if (!HasRoom(document, message, reserve: !needsWorker, out QuotaShortage shortage))
+        {
+            if (document.Quota.MayGainBy(shortage) && document.Compaction.TryMakeRoom(now, effects)) return Intake.NeedsRoom;
+            if (!needsWorker)
+            {
+                RefuseOverQuota(document, link, shortage, effects);
+                Finish(document, link, message, document.Content!.Graph.Heads, true, now, effects);
+                input.Payload.Release();
+                return Intake.Done;
+            }
+        }
+
         document.LastWritten = now;
-        if (IngressJob.IsNeededFor(message, shard.Limits))
+        if (needsWorker)
         {
             shard.HeldBytes += input.Bytes;
             effects.Work(new IngressJob(link, input.Payload, input.Message, document.Content!, shard.HashKey, shard.Limits));
@@ -80,6 +96,7 @@ internal sealed class ChangeIntake(Shard shard)
             }
         }
 
+        document.Quota.Settle();
         Finish(document, link, message, headsBefore, link.Refused, now, effects);
         input.Payload.Release();
         return Intake.Done;
@@ -103,19 +120,32 @@ internal sealed class ChangeIntake(Shard shard)
                 throw new InvalidOperationException("taking changes failed half way", broken);
             }
 
-            if (link.Decision.MayWrite) AccountFor(document, job, effects);
-            else document.GiveUp();                           // revoked while a worker had the content: nothing of it is stored
+            if (document.Access.MayStillWrite(link)) AccountFor(document, job, effects);
+            else document.GiveUp();                           // revoked, or changed, while a worker had the content: nothing of it is stored
+            document.Quota.Settle();
             if (job.NeedsOperations && document.Content is not null) return Intake.NeedsOperations;
         }
-        else if (!link.Refused && link.Decision.MayWrite && job.HasChanges)
+        else if (job.HasChanges && !link.IsReadOnly)
         {
-            job.BeginTaking(link.Decision.AuthorisedUnder);
-            document.Lend(job, effects);
-            return Intake.Working;
+            if (!document.Access.MayStillWrite(link))
+            {
+                link.AskAgain();                              // access has changed meanwhile: it is asked again when that is decided
+                Release(job);
+                return Intake.Done;
+            }
+
+            if (document.Quota.TryReserve(job.GrowthBytes, out QuotaShortage shortage))
+            {
+                job.BeginTaking(link.Decision.AuthorisedUnder);
+                document.Lend(job, effects);
+                return Intake.Working;
+            }
+
+            RefuseOverQuota(document, link, shortage, effects);
         }
 
         if (job.Bug is { } bug) shard.Log.Broken(document.Id.ToString(), bug);
-        bool ignored = link.Refused || !link.Decision.MayWrite;
+        bool ignored = link.IsReadOnly;
         if (document.Content is { } content)
         {
             if (!ignored && job.Refusal is { } refusal) Refuse(document, link, job.RefusedAs, refusal, effects);
@@ -139,6 +169,39 @@ internal sealed class ChangeIntake(Shard shard)
     {
         shard.HeldBytes -= job.Payload.Length;
         job.Payload.Release();
+    }
+
+    // A few bytes too many, because nobody has looked yet which of the changes are new, are given back when they are taken.
+    private static bool HasRoom(DocumentActor document, in SyncMessageReader message, bool reserve, out QuotaShortage shortage)
+    {
+        long bytes = document.Content!.Queue?.MemoryBytes ?? 0;
+        foreach (ReadOnlySpan<byte> entry in message.Changes) bytes += entry.Length;
+        if (Try(bytes, out shortage)) return true;
+        bytes = document.Content.Queue?.MemoryBytes ?? 0;
+        foreach (ReadOnlySpan<byte> entry in message.Changes)
+        {
+            ReadOnlySpan<byte> chunks = entry;
+            while (ChunkReader.TryRead(chunks, out Chunk chunk, out _))
+            {
+                if (chunk.Type != ChunkType.Change || !document.Content.Graph.Contains(chunk.ComputeHash())) bytes += chunk.Length;
+                chunks = chunks[chunk.Length..];
+            }
+        }
+
+        return Try(bytes, out shortage);
+
+        bool Try(long bytes, out QuotaShortage shortage) =>
+            reserve ? document.Quota.TryReserve(bytes, out shortage) : document.Quota.HasRoomFor(bytes, out shortage);
+    }
+
+    // Read-only until there is room: it keeps its changes and is asked for them then.
+    private void RefuseOverQuota(DocumentActor document, PeerLink link, in QuotaShortage shortage, IEffects effects)
+    {
+        shard.Metrics.QuotaExceeded(shortage.Name);
+        link.OverQuotaBytes = Math.Max(1, shortage.Missing + shortage.Limit - shortage.Current);
+        link.UpdateReadOnly();
+        effects.SendQuotaError(shard, link.Session, shortage, document.Id);
+        document.Mark(link);
     }
 
     /// <summary>Verifies one change chunk (format §10, rules 1 and 2) and offers it to the document, which checks the rest: its place in the graph and its operations.</summary>
@@ -217,7 +280,7 @@ internal sealed class ChangeIntake(Shard shard)
     {
         shard.Metrics.ChangeRefused();
         link.Refused = true;
-        link.State.ReadOnly = true;
+        link.UpdateReadOnly();
         link.Session.LogOnce(why);
         ReadOnlySpan<byte> code = outcome switch
         {
@@ -239,7 +302,7 @@ internal sealed class ChangeIntake(Shard shard)
     {
         if (link.Refused) return;
         link.Refused = true;
-        link.State.ReadOnly = true;
+        link.UpdateReadOnly();
         effects.SendError(shard, link.Session, ErrorCodes.PermissionDenied, "Write access required to apply changes", document.Id);
     }
 

@@ -27,6 +27,9 @@ internal sealed class DocumentActor
     private bool _loading;
     private int _busy;
     private bool _recreating;
+    private bool _awaitsRoom;
+    private Deletion? _deletion;
+    private bool _isDeleting;
     private IngressJob? _suspended;                           // waits for the op set
     private HashSet<ChangeHash>? _quarantine;
     private bool _reloadWhenFree;
@@ -39,6 +42,7 @@ internal sealed class DocumentActor
         _shard = shard;
         _waiting = new WaitingInputs(shard);
         Access = new DocumentAccess(this, shard);
+        Quota = new DocumentQuota(this, shard);
         Writes = new DocumentWrites(this, shard);
         Compaction = new DocumentCompaction(this, shard);
     }
@@ -55,6 +59,8 @@ internal sealed class DocumentActor
     public RemoteHeadsTable? RemoteHeads { get; set; }
 
     public DocumentAccess Access { get; }
+
+    public DocumentQuota Quota { get; }
 
     public DocumentWrites Writes { get; }
 
@@ -85,7 +91,7 @@ internal sealed class DocumentActor
     /// <summary>A worker, or a message that waits for one, depends on the content as it is.</summary>
     public bool IsBusy => _busy > 0;
 
-    private bool MustWait => _loading || _busy > 0;
+    private bool MustWait => _loading || _busy > 0 || _awaitsRoom || _deletion is not null;
 
     public PeerLink Open(PeerSession session)
     {
@@ -124,6 +130,12 @@ internal sealed class DocumentActor
         bool toldBefore = link.Denied;
         if (!Access.MayRead(link, effects))
         {
+            if (MustWait)                                        // for the decision
+            {
+                Wait(link, input, effects, resumed);
+                return;
+            }
+
             if (toldBefore) effects.SendUnavailable(_shard, link.Session, Id);
             input.Payload!.Release();
             return;
@@ -155,7 +167,56 @@ internal sealed class DocumentActor
                 BuildOperations(effects);
                 Wait(link, input, effects, resumed);
                 break;
+            case Intake.NeedsRoom:
+                _awaitsRoom = true;
+                Wait(link, input, effects, resumed);
+                break;
         }
+    }
+
+    /// <summary>Inputs wait until a decision is made.</summary>
+    public void AwaitAccess() => _busy++;
+
+    /// <summary>A decision was made.</summary>
+    public void AccessAnswered(AccessQuestion question, Timestamp now, IEffects effects)
+    {
+        _busy--;
+        Access.Answered(question, effects);
+        Resume(now, effects);
+    }
+
+    /// <summary>Frees the content, in memory and in the store. Who may still ask for it, and be told that it is gone, is access's business.</summary>
+    public void Delete(Deletion deletion, Timestamp now, IEffects effects)
+    {
+        if (_deletion is not null)
+        {
+            Deletion first = _deletion;
+            first.Done.Task.ContinueWith(
+                static (done, second) => CompleteLike(done, (TaskCompletionSource)second!), deletion.Done, CancellationToken.None, TaskContinuationOptions.ExecuteSynchronously, TaskScheduler.Default);
+            return;
+        }
+
+        bool mustWait = MustWait;
+        _deletion = deletion;
+        if (!mustWait) StartDeletion(effects);
+    }
+
+    /// <summary>The store has freed the content, or failed to.</summary>
+    public void Deleted(bool done, Exception? error, Timestamp now, IEffects effects)
+    {
+        Deletion deletion = _deletion!;
+        _deletion = null;
+        _isDeleting = false;
+        if (done) deletion.Done.TrySetResult();
+        else deletion.Done.TrySetException(error ?? new IOException($"document {Id} could not be deleted from the store"));
+        Resume(now, effects);
+    }
+
+    /// <summary>A compaction was stored, or lost.</summary>
+    public void Compacted(CompactionJob job, AppendOutcome outcome, Exception? error, Timestamp now, IEffects effects)
+    {
+        Compaction.Stored(job, outcome, error, now, effects);
+        CompactionEnded(now, effects);
     }
 
     public void Loaded(DocumentContent? content, Exception? error, Timestamp now, IEffects effects)
@@ -173,6 +234,7 @@ internal sealed class DocumentActor
 
             _waiting.Clear();
             _loadAgainAt = now.AfterMs(LoadAgainMs << Math.Min(_loadFailures++, LoadAgainDoublingsMax));
+            if (_deletion is not null) Resume(now, effects);
             return;
         }
 
@@ -180,6 +242,8 @@ internal sealed class DocumentActor
         if (content.Damage is { } damage) _shard.Log.Damaged(Id, damage);
         Content = content;
         Writes.Begin(content);
+        Quota.Settle();
+        Quota.Report(now);
         LastUsed = now;
         _shard.Recharge(this);
         foreach (PeerLink link in Links)
@@ -221,6 +285,7 @@ internal sealed class DocumentActor
                 break;
             case CompactionJob compaction:
                 Compaction.Worked(compaction, now, effects);
+                CompactionEnded(now, effects);
                 break;
         }
     }
@@ -238,6 +303,7 @@ internal sealed class DocumentActor
         if (outcome == AppendOutcome.Stored && error is null)
         {
             Writes.Complete(number);
+            Quota.Report(now);
             Compaction.StartIfDue(now, effects);
             return;
         }
@@ -313,6 +379,8 @@ internal sealed class DocumentActor
         _waiting.Clear();
         Writes.Clear();
         Evict();
+        Quota.Detach();
+        _deletion?.Done.TrySetException(new InvalidOperationException($"document {Id} met an internal error"));
     }
 
     /// <summary>The store has a snapshot that holds more of the tail than ours.</summary>
@@ -320,6 +388,7 @@ internal sealed class DocumentActor
     {
         Content!.Fold(job.Body!.Chunk, job.Stored.Rows);
         _shard.Recharge(this);
+        Quota.Settle();
     }
 
     /// <summary>Lets the op set go; the next change waits until it is built again.</summary>
@@ -372,11 +441,13 @@ internal sealed class DocumentActor
 
     public void Tick(Timestamp now, IEffects effects)
     {
+        Access.Tick(effects);
         Compaction.StartIfDue(now, effects);
         if (CanEvictOperations && now.UnixMs - LastWritten.UnixMs > _shard.Limits.IdleOperationsMs) EvictOperations();
         foreach (PeerLink link in Links)
         {
             link.WholeSendsLeft = Math.Min(_shard.Limits.WholeDocumentBurst, link.WholeSendsLeft + 1);
+            if (link.OverQuotaBytes > 0 && !IsLent && Quota.HasRoomFor(link.OverQuotaBytes, out _)) LiftQuota(link);
             if (link.Dirty || (link.Wants && now >= link.WantsUntil)) Mark(link);
             PeerStates.Save(link, effects);
         }
@@ -472,6 +543,39 @@ internal sealed class DocumentActor
         }
     }
 
+    private void StartDeletion(IEffects effects)
+    {
+        _isDeleting = true;
+        _reloadWhenFree = false;
+        _quarantine = null;
+        GiveUp();
+        Quota.Deleted(_deletion!);
+        effects.Delete(this);
+    }
+
+    private static void CompleteLike(Task done, TaskCompletionSource second)
+    {
+        if (done.Exception is { } failure) second.SetException(failure.InnerExceptions);
+        else second.SetResult();
+    }
+
+    // Whether or not it has made room: who waited for it is judged again.
+    private void CompactionEnded(Timestamp now, IEffects effects)
+    {
+        if (!IsLent) Quota.Settle();
+        Quota.Report(now);
+        if (!_awaitsRoom || Compaction.IsUnderWay) return;
+        _awaitsRoom = false;
+        Resume(now, effects);
+    }
+
+    private void LiftQuota(PeerLink link)
+    {
+        link.OverQuotaBytes = 0;
+        link.UpdateReadOnly();
+        Mark(link);
+    }
+
     private void MarkWanting()
     {
         foreach (PeerLink link in Links)
@@ -495,6 +599,12 @@ internal sealed class DocumentActor
 
     private void Resume(Timestamp now, IEffects effects)
     {
+        if (_deletion is not null && !_isDeleting && !_loading && _busy == 0 && !_awaitsRoom)
+        {
+            StartDeletion(effects);
+            return;
+        }
+
         if (_reloadWhenFree) Reload(now, effects);
         while (!MustWait && _waiting.TryDequeue(out ShardInput input))
         {

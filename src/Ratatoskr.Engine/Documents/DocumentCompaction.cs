@@ -23,14 +23,22 @@ internal sealed class DocumentCompaction(DocumentActor document, Shard shard)
     /// <summary>The store may be about to swap the snapshot: what is in memory must see it.</summary>
     public bool IsStoring { get; private set; }
 
+    /// <summary>A worker folds, or the store swaps.</summary>
+    public bool IsUnderWay => _working || IsStoring;
+
+    /// <summary>Begins a compaction because room is needed, unless one is under way.</summary>
+    /// <returns>false: there is nothing to fold, or not now.</returns>
+    public bool TryMakeRoom(Timestamp now, IEffects effects)
+    {
+        if (IsUnderWay) return true;
+        if (document.Content is not { } content || !MayStart(content, now)) return false;
+        return TryStart(content, effects);
+    }
+
     /// <summary>Starts a compaction if one is due.</summary>
     public void StartIfDue(Timestamp now, IEffects effects)
     {
-        if (document.Content is not { } content || document.IsLent || !IsDue(content, now)) return;
-        StoredPart stored = document.Writes.Stored;
-        if (stored.Rows <= content.SnapshotRows || !shard.Context.Workers.HasRoomInBackground) return;
-        _working = true;
-        effects.Work(new CompactionJob(document, content, stored, shard.Limits));
+        if (document.Content is { } content && MayStart(content, now) && IsDue(content, now)) TryStart(content, effects);
     }
 
     /// <summary>A worker has folded.</summary>
@@ -91,10 +99,21 @@ internal sealed class DocumentCompaction(DocumentActor document, Shard shard)
         else document.Reload(now, effects);                   // read again meanwhile, but before the swap
     }
 
+    private bool MayStart(DocumentContent content, Timestamp now) =>
+        !IsUnderWay && !document.IsLent && now >= _notBefore && content.IsWhole && !shard.Context.Workers.IsStopping;
+
+    private bool TryStart(DocumentContent content, IEffects effects)
+    {
+        StoredPart stored = document.Writes.Stored;
+        if (stored.Rows <= content.SnapshotRows || !shard.Context.Workers.HasRoomInBackground) return false;
+        _working = true;
+        effects.Work(new CompactionJob(document, content, stored, shard.Limits));
+        return true;
+    }
+
     private bool IsDue(DocumentContent content, Timestamp now)
     {
         EngineLimits limits = shard.Limits;
-        if (_working || IsStoring || now < _notBefore || !content.IsWhole || shard.Context.Workers.IsStopping) return false;
         bool isQuiet = now.UnixMs - document.LastWritten.UnixMs >= limits.QuietBeforeCompactionMs;
         int share = isQuiet ? QuietShare : 1;
         long bytes = content.TailBytes * share;

@@ -62,6 +62,9 @@ internal sealed class DocumentContent : IChangeSource
     /// <summary>Bytes of the changes that are not in the snapshot.</summary>
     public long TailBytes => _tail.Bytes - _foldedBytes;
 
+    /// <summary>What counts of it against a quota: the snapshot, and what is not in it.</summary>
+    public long StoredBytes => Snapshot.Length + TailBytes;
+
     /// <summary>The first row whose bytes are at hand, with those of all after it.</summary>
     public int FirstRowWithBytes => _tailStart;
 

@@ -62,7 +62,7 @@ internal sealed class FanOut(Shard shard)
         if (!link.Session.Connection.IsWritable) return;                  // marked again when it has drained
         if (!document.Access.MayRead(link, effects))
         {
-            link.Dirty = false;
+            if (!document.Access.IsUndecided(link)) link.Dirty = false; // else marked again when it is decided
             return;
         }
 

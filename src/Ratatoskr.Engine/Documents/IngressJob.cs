@@ -53,6 +53,17 @@ internal sealed class IngressJob(PeerLink link, SharedBuffer payload, RepoMessag
     /// <summary>There is something to take.</summary>
     public bool HasChanges => _adopted is not null || _next < _changes.Count;
 
+    /// <summary>What taking it adds to what is stored, at most.</summary>
+    public long GrowthBytes
+    {
+        get
+        {
+            long bytes = _adoptedChunk is null ? 0 : Math.Max(0, _adoptedChunk.Length - Content.StoredBytes);
+            foreach ((byte[] change, _) in _changes) bytes += change.Length;
+            return bytes + (Content.Queue?.MemoryBytes ?? 0);
+        }
+    }
+
     /// <summary>Why something was refused; null when nothing was.</summary>
     public string? Refusal { get; private set; }
 

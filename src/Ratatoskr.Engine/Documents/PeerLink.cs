@@ -20,6 +20,21 @@ internal sealed class PeerLink(PeerSession session, DocumentActor document)
 
     public uint DecidedAtVersion { get; set; }
 
+    /// <summary>Until when the decision lets it read: all that is looked at while it is good. In the past when it does not, or there is none.</summary>
+    public Timestamp ReadsUntil { get; set; }
+
+    /// <summary>When the policy may be asked again, after it failed.</summary>
+    public Timestamp AskNotBefore { get; set; }
+
+    /// <summary>Access was changed since it was refused.</summary>
+    public bool HasAnotherChance { get; set; }
+
+    /// <summary>Bytes it wanted to write beyond a quota: it is read-only until there is room for them. 0: none.</summary>
+    public long OverQuotaBytes { get; set; }
+
+    /// <summary>Its changes are not taken.</summary>
+    public bool IsReadOnly => Refused || OverQuotaBytes > 0 || !Decision.MayWrite;
+
     /// <summary>
     /// The store operation that holds this peer's last own changes. Until it is committed nothing is sent to the peer for this document:
     /// any frame would carry heads that confirm what is not yet on disk.
@@ -55,6 +70,9 @@ internal sealed class PeerLink(PeerSession session, DocumentActor document)
 
     /// <summary>Was told that it may not read; a grant makes it whole again.</summary>
     public bool Denied { get; set; }
+
+    /// <summary>Was told so because the document is not there.</summary>
+    public bool DeniedAsMissing { get; set; }
 
     /// <summary>Sent a change that was refused; its further changes are ignored and it was told once.</summary>
     public bool Refused { get; set; }
@@ -92,6 +110,17 @@ internal sealed class PeerLink(PeerSession session, DocumentActor document)
         MustAsk = true;
         Dirty = true;
     }
+
+    /// <summary>What it was refused for may be allowed now.</summary>
+    public void GiveAnotherChance()
+    {
+        HasAnotherChance |= Refused || OverQuotaBytes > 0;
+        Refused = false;
+        OverQuotaBytes = 0;
+    }
+
+    /// <summary>Tells it with every message whether it may write.</summary>
+    public void UpdateReadOnly() => State.ReadOnly = IsReadOnly;
 
     /// <summary>It has been spoken to.</summary>
     public void Spoken()

@@ -34,8 +34,8 @@ internal sealed class EphemeralRelay(Shard shard)
     {
         while (session.Connection.IsWritable && slot.KeptEphemerals is { Count: > 0 } kept)
         {
-            SharedBuffer message = kept.Dequeue().Message;
-            effects.Send(session, message.Span, null);
+            (SharedBuffer message, PeerLink link) = kept.Dequeue();
+            if (!link.Closed && link.Document.Access.MayRead(link, effects)) effects.Send(session, message.Span, null);
             message.Release();
         }
     }
@@ -95,6 +95,6 @@ internal sealed class EphemeralRelay(Shard shard)
         SharedBuffer whole = SharedBuffer.Rent(envelope.Length + body.Length);
         envelope.CopyTo(whole.Writable);
         body.Span.CopyTo(whole.Writable[envelope.Length..]);
-        kept.Enqueue(new KeptEphemeral(whole));
+        kept.Enqueue(new KeptEphemeral(whole, link));
     }
 }

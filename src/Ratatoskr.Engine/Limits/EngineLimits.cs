@@ -31,6 +31,15 @@ public sealed record EngineLimits
     /// <summary>Largest message before the hello: a join with long ids fits a hundred times.</summary>
     public int HelloBytesMax { get; init; } = 64 << 10;
 
+    /// <summary>Bytes taken before the hello, all messages together; more close with 1008.</summary>
+    public long HelloBytesTotalMax { get; init; } = 256 << 10;
+
+    /// <summary>Frames that are no messages, of one connection, where there is no limit by address; the next closes with 1007.</summary>
+    public int UndecodableFramesMax { get; init; } = 8;
+
+    /// <summary>How long the holder of a peer id may leave a ping unanswered before an anonymous newcomer gets the id, in ms.</summary>
+    public int TakeoverSilenceMs { get; init; } = 2_000;
+
     /// <summary>Bad frames taken before a hello; the next closes with 1008.</summary>
     public int BadFramesBeforeHelloMax { get; init; } = 8;
 

@@ -13,17 +13,18 @@ public sealed class RateLimiter
     private const int KeysPerKindDefault = 65_536;
 
     private readonly Table[] _tables;
-    private readonly EngineMetrics? _metrics;
 
-    public RateLimiter(RateLimits limits, EngineMetrics? metrics = null, int keysPerKindMax = KeysPerKindDefault)
+    public RateLimiter(RateLimits limits, int keysPerKindMax = KeysPerKindDefault)
     {
         ArgumentNullException.ThrowIfNull(limits);
         Limits = limits;
-        _metrics = metrics;
         _tables = [.. Enum.GetValues<RateLimitKind>().Select(kind => new Table(limits[kind], keysPerKindMax))];
     }
 
     public RateLimits Limits { get; }
+
+    /// <summary>Counts what is refused; the engine's.</summary>
+    internal EngineMetrics? Metrics { get; set; }
 
     /// <param name="kind">What is wanted.</param>
     /// <param name="key">Whose: an address (as <see cref="ClientAddress"/> gives it) or a user's id.</param>
@@ -35,7 +36,7 @@ public sealed class RateLimiter
     {
         retryAfterSeconds = 0;
         if (_tables[(int)kind].TryTake(key, cost, now, ref retryAfterSeconds)) return true;
-        _metrics?.RateLimited(kind);
+        Metrics?.RateLimited(kind);
         return false;
     }
 
@@ -43,9 +44,12 @@ public sealed class RateLimiter
     internal bool TryTake(RateLimitKind kind, ref RateWindow window, long cost, Timestamp now, out int retryAfterSeconds)
     {
         if (window.TryTake(Limits[kind], cost, now, out retryAfterSeconds)) return true;
-        _metrics?.RateLimited(kind);
+        Metrics?.RateLimited(kind);
         return false;
     }
+
+    /// <summary>Whether one more would be given; takes nothing.</summary>
+    public bool HasRoom(RateLimitKind kind, string key, Timestamp now, out int retryAfterSeconds) => _tables[(int)kind].HasRoom(key, now, out retryAfterSeconds);
 
     /// <summary>For tests: keys remembered of a kind.</summary>
     internal int Count(RateLimitKind kind) => _tables[(int)kind].Count;
@@ -82,6 +86,17 @@ public sealed class RateLimiter
 
                 _byAge.AddLast(node);
                 return node.ValueRef.Window.TryTake(limit, cost, now, out retryAfterSeconds);
+            }
+        }
+
+        public bool HasRoom(string key, Timestamp now, out int retryAfterSeconds)
+        {
+            retryAfterSeconds = 0;
+            lock (_gate)
+            {
+                if (!_entries.TryGetValue(key, out LinkedListNode<Entry>? node)) return true;
+                RateWindow copy = node.ValueRef.Window;
+                return copy.TryTake(limit, 1, now, out retryAfterSeconds);
             }
         }
 

@@ -72,9 +72,9 @@ internal sealed class RemoteHeadsGossip(Shard shard)
     }
 
     /// <summary>A session has opened a document: it hears at once what is known of the stores it follows.</summary>
-    public void Opened(SessionSlot slot, PeerLink link, IEffects effects)
+    public void Opened(PeerLink link, IEffects effects)
     {
-        if (slot.Follows is null || link.Document.RemoteHeads is not { } table) return;
+        if (link.Session.Slots[shard.Index] is not { Follows: not null } slot || link.Document.RemoteHeads is not { } table) return;
         foreach (StorageId storageId in slot.Follows)
         {
             if (table.Find(storageId) is { } known) Send(link, storageId, known.Heads, known.Timestamp, effects);

@@ -30,4 +30,8 @@ public interface IPeerConnection
 
     /// <summary>Starts the close handshake; what was sent before still goes out. Repeated calls do nothing.</summary>
     void Close(CloseCode code, string reason);
+
+    /// <summary>Pings the peer and waits for any sign of life.</summary>
+    /// <returns>false: it gave none within <paramref name="withinMs"/>. A connection that cannot ask is taken to be alive.</returns>
+    ValueTask<bool> AnswersAsync(int withinMs) => ValueTask.FromResult(true);
 }

@@ -48,6 +48,11 @@ public interface IPeerSession
     /// </summary>
     void Drained();
 
+    /// <summary>There was no acceptable hello in time; the connection is about to be closed.</summary>
+    void HelloTimedOut()
+    {
+    }
+
     /// <summary>The connection is gone, for whatever reason. Called once, after the last receive has completed.</summary>
     void Disconnected();
 }

@@ -16,13 +16,22 @@ namespace Ratatoskr.Engine.Sessions;
 /// <remarks>Receive methods and Disconnected: one caller at a time, the connection's loop. Identity is fixed before <see cref="IsEstablished"/> turns true.</remarks>
 public sealed class PeerSession : IPeerSession
 {
+    // Revocations that may come in while one credential is looked at.
+    private const int RevocationsMax = 16;
+
     private readonly SessionHost _host;
     private readonly ConnectionInfo _info;
     private volatile bool _established;
     private volatile bool _ended;
     private int _closedOnce;
-    private bool _authenticated;
+    private volatile bool _authenticated;
+    private volatile bool _revoked;
+    private volatile Principal _principal = Principal.Anonymous;
+    private readonly SessionLimits? _limits;
     private int _badFrames;
+    private int _undecodable;
+    private long _helloBytes;
+    private long _heardAgainAtMs = long.MaxValue;             // when its messages that were dropped are asked for again
     private int _logged;
     private byte[] _ephemeralSession = [];
     private ulong _ephemeralCount;
@@ -33,6 +42,7 @@ public sealed class PeerSession : IPeerSession
         _info = info;
         Connection = connection;
         Slots = new SessionSlot?[host.Shards.Count];
+        if (host.Limiter is not null) _limits = new SessionLimits(host.Limiter, host.Addresses.KeyOf(info.RemoteAddress, info.ForwardedFor));
     }
 
     /// <summary>A peer of this process: it needs no hello, and its name is not one that others could take.</summary>
@@ -45,9 +55,9 @@ public sealed class PeerSession : IPeerSession
         _established = true;
     }
 
-    public bool IsEstablished => _established || _ended;
+    public bool IsEstablished => _established || _authenticated || _ended;
 
-    public int MaxMessageBytes => _established ? _host.Limits.MessageBytesMax : _host.Limits.HelloBytesMax;
+    public int MaxMessageBytes => _established || _authenticated ? _host.Limits.MessageBytesMax : _host.Limits.HelloBytesMax;
 
     internal IPeerConnection Connection { get; }
 
@@ -61,7 +71,14 @@ public sealed class PeerSession : IPeerSession
     /// <summary>Keeps its documents, and so its sync states are worth keeping.</summary>
     internal bool IsPersistent { get; private set; }
 
-    internal Principal Principal { get; private set; } = Principal.Anonymous;
+    internal Principal Principal
+    {
+        get => _principal;
+        set => _principal = value;
+    }
+
+    /// <summary>Its credential was revoked: nothing of it is taken any more, also of what a worker has already looked at.</summary>
+    internal bool IsRevoked => _revoked;
 
     /// <summary>No further input counts: disconnected, or replaced by a newer connection of the same peer.</summary>
     internal bool IsEnded => _ended;
@@ -72,23 +89,34 @@ public sealed class PeerSession : IPeerSession
     public ValueTask ReceiveAsync(ReadOnlyMemory<byte> message)
     {
         if (_ended) return default;
+        CountHello(message.Length);
         switch (MessageReader.Read(message.Span, out RepoMessage parsed, out string? why))
         {
+            case ReadOutcome.Message when parsed.Kind == MessageKind.Auth:
+                return AuthenticateAsync(Encoding.UTF8.GetString(parsed.Token.In(message.Span)), parsed.Anonymous);
             case ReadOutcome.Message:
                 return _established ? Dispatch(message.Span, parsed) : HelloAsync(message, parsed);
             case ReadOutcome.Refused:
                 BadFrame(why!);
                 return default;
             default:
-                BadFrame(why!);
-                throw new ProtocolException(CloseCode.InvalidPayload, why!);
+                Undecodable(why!);
+                return default;
         }
     }
 
     public ValueTask ReceiveTextAsync(ReadOnlyMemory<byte> message)
     {
-        if (!_ended) BadFrame("a text frame; messages are binary CBOR");
+        if (_ended) return default;
+        CountHello(message.Length);
+        if (TextHello.TryRead(message.Span, out string token, out bool anonymous)) return AuthenticateAsync(token, anonymous);
+        Undecodable("a text frame; messages are binary CBOR");
         return default;
+    }
+
+    public void HelloTimedOut()
+    {
+        if (!_ended) Connection.SendError(ErrorCodes.AuthTimeout, "Authentication required within 10 seconds"u8);
     }
 
     public void Drained()
@@ -109,6 +137,30 @@ public sealed class PeerSession : IPeerSession
         if (Interlocked.Exchange(ref _closedOnce, 1) == 0) _host.Shards.PostToAll(new ShardInput { Kind = ShardInputKind.SessionClosed, Session = this });
     }
 
+    /// <summary>Its credential is not valid any more. When this returns no message of it is taken, and every shard will hear of its end before anything that is posted later.</summary>
+    internal void Revoke()
+    {
+        _revoked = true;
+        End();
+        Connection.SendAuthError("invalid_token", "Invalid or expired token");
+        Connection.Close(CloseCode.PolicyViolation, "invalid_token");
+    }
+
+    /// <summary>Whether there is something to do by now.</summary>
+    internal bool IsDue(Timestamp now) => Principal.ExpiresAt?.ToUnixTimeMilliseconds() <= now.UnixMs || Volatile.Read(ref _heardAgainAtMs) <= now.UnixMs;
+
+    internal void Tick(Timestamp now)
+    {
+        if (Principal.ExpiresAt?.ToUnixTimeMilliseconds() <= now.UnixMs)
+        {
+            Revoke();
+            return;
+        }
+
+        Volatile.Write(ref _heardAgainAtMs, long.MaxValue);
+        if (!_ended) _host.Shards.PostToAll(new ShardInput { Kind = ShardInputKind.MessagesDropped, Session = this });
+    }
+
     /// <summary>Logs why something of this peer was refused; only the first time, so that a hostile peer cannot fill the log.</summary>
     internal void LogOnce(string why)
     {
@@ -117,6 +169,7 @@ public sealed class PeerSession : IPeerSession
 
     private ValueTask Dispatch(ReadOnlySpan<byte> bytes, in RepoMessage message)
     {
+        if (_limits is not null && Local is null && !TryAdmit(bytes.Length, message.Kind)) return default;
         switch (message.Kind)
         {
             case MessageKind.Unknown:
@@ -129,8 +182,6 @@ public sealed class PeerSession : IPeerSession
                 // Clients repeat it when they are unsure; answering again costs nothing.
                 if (message.SenderId.In(bytes).SequenceEqual(PeerId.Text)) SendPeer();
                 else BadFrame("a second join with another peer id");
-                return default;
-            case MessageKind.Auth:
                 return default;
         }
 
@@ -183,12 +234,6 @@ public sealed class PeerSession : IPeerSession
     {
         switch (message.Kind)
         {
-            case MessageKind.Auth when _authenticated:
-                Connection.SendError(ErrorCodes.AlreadyAuthenticated, "Already authenticated"u8);
-                break;
-            case MessageKind.Auth:
-                await AuthenticateAsync(bytes, message);
-                break;
             case MessageKind.Join:
                 await JoinAsync(bytes, message);
                 break;
@@ -199,11 +244,11 @@ public sealed class PeerSession : IPeerSession
                 // The original client says no join: after its auth, its first frame's sender is its name on this connection.
                 if (_authenticated && message.SenderId.IsPresent && message.SenderId.Length > 0)
                 {
-                    if (Establish(PeerId.FromTrusted(message.SenderId.In(bytes.Span)), default, false)) await Dispatch(bytes.Span, message);
+                    if (await EstablishAsync(PeerId.FromTrusted(message.SenderId.In(bytes.Span)), default, false)) await Dispatch(bytes.Span, message);
                 }
                 else
                 {
-                    Connection.SendError(ErrorCodes.NotAuthenticated, "Say join or auth first"u8);
+                    Connection.SendError(ErrorCodes.NotAuthenticated, "Send auth message first"u8);
                     BadFrame("a message before the hello");
                 }
 
@@ -211,22 +256,64 @@ public sealed class PeerSession : IPeerSession
         }
     }
 
-    private async ValueTask AuthenticateAsync(ReadOnlyMemory<byte> bytes, RepoMessage message)
+    private async ValueTask AuthenticateAsync(string token, bool anonymous)
     {
-        string token = Encoding.UTF8.GetString(message.Token.In(bytes.Span));
-        AuthenticationResult result = token.Length == 0 && !message.Anonymous
-            ? AuthenticationResult.Refuse("missing_credentials", "Provide a token or set anonymous: true")
-            : await _host.Authenticator.AuthenticateAsync(new Credentials(token.Length == 0 ? null : token, message.Anonymous), _info);
-        if (result.Principal is not { } principal)
+        if (_authenticated || _established)
         {
-            Connection.SendAuthError(result.Error, result.Message);
-            Connection.Close(CloseCode.PolicyViolation, result.Error);
+            await RenewAsync(token);
             return;
         }
 
-        Principal = principal;
+        Admission admission = token.Length == 0 && !anonymous
+            ? new Admission("missing_credentials", "Provide a token or set anonymous: true", 0)
+            : await AdmitAsync(new Credentials(token.Length == 0 ? null : token, anonymous));
+        if (admission.IsRefused)
+        {
+            if (admission.RetryAfterSeconds > 0) Connection.SendRateLimited(default, default, admission.Message, admission.RetryAfterSeconds);
+            else Connection.SendAuthError(admission.Error!, admission.Message);
+            Connection.Close(CloseCode.PolicyViolation, admission.Error!);
+            return;
+        }
+
         _authenticated = true;
-        Connection.SendAuthOk(_host.ServerPeerId.Text, Encoding.UTF8.GetBytes($"client-{_host.NextClientNumber()}"), principal);
+        Connection.SendAuthOk(_host.ServerPeerId.Text, Encoding.UTF8.GetBytes($"client-{_host.NextClientNumber()}"), Principal);
+    }
+
+    // A second auth by the same user renews what the connection rests upon; anything else changes nothing.
+    private async ValueTask RenewAsync(string token)
+    {
+        Principal before = Principal;
+        if (token.Length > 0 && !before.IsAnonymous && (await AdmitAsync(new Credentials(token, false), before.Id)) is { IsRefused: false })
+        {
+            if (Principal.Scopes != before.Scopes) _host.Shards.PostToAll(new ShardInput { Kind = ShardInputKind.SessionRenewed, Session = this });
+            Connection.SendAuthOk(_host.ServerPeerId.Text, PeerId.Text, Principal);
+            return;
+        }
+
+        Connection.SendError(ErrorCodes.AlreadyAuthenticated, "Already authenticated"u8);
+    }
+
+    // Asks who this is, and makes it so. What is revoked while the question is under way is asked about again.
+    private async ValueTask<Admission> AdmitAsync(Credentials credentials, string? onlyUser = null)
+    {
+        Timestamp now = _host.Clock.Now;
+        if (credentials.Token is not null && _limits is not null && !_limits.MayTryToken(now, out int retryAfter)) return Admission.TooMany("Too many invalid tokens", retryAfter);
+        for (int i = 0; i < RevocationsMax; i++)
+        {
+            long revocations = _host.Registry.Revocations;
+            AuthenticationResult result = await _host.Authenticator.AuthenticateAsync(credentials, _info);
+            if (result.Principal is not { } principal)
+            {
+                _limits?.TokenWasBad(now);
+                return new Admission(result.Error, result.Message, 0);
+            }
+
+            if (onlyUser is not null && principal.Id != onlyUser) return new Admission("already_authenticated", "", 0);
+            if (i == 0 && _limits is not null && !_limits.TryConnect(principal, now, out retryAfter)) return Admission.TooMany("Too many connections", retryAfter);
+            if (_host.Registry.TryAuthenticate(this, principal, revocations)) return default;
+        }
+
+        return Admission.TooMany("Too many revocations", 1);
     }
 
     private async ValueTask JoinAsync(ReadOnlyMemory<byte> bytes, RepoMessage message)
@@ -240,7 +327,7 @@ public sealed class PeerSession : IPeerSession
 
         if (!message.SupportsVersion1)
         {
-            Connection.SendStockError(_host.ServerPeerId.Text, sender.Span, "unsupported protocol version");
+            Connection.SendStockError(_host.ServerPeerId.Text, sender.Span, "unsupported_protocol", "unsupported protocol version");
             Connection.Close(CloseCode.PolicyViolation, "unsupported protocol version");
             return;
         }
@@ -250,29 +337,34 @@ public sealed class PeerSession : IPeerSession
             const string Bearer = "Bearer ";
             string? header = _info.Authorization;
             string? token = header is not null && header.StartsWith(Bearer, StringComparison.OrdinalIgnoreCase) ? header[Bearer.Length..].Trim() : null;
-            AuthenticationResult result = await _host.Authenticator.AuthenticateAsync(new Credentials(token, token is null), _info);
-            if (result.Principal is not { } principal)
+            Admission admission = await AdmitAsync(new Credentials(token, token is null));
+            if (admission.IsRefused)
             {
-                Connection.SendStockError(_host.ServerPeerId.Text, sender.Span, result.Message);
-                Connection.Close(CloseCode.PolicyViolation, result.Error);
+                if (admission.RetryAfterSeconds > 0) Connection.SendRateLimited(_host.ServerPeerId.Text, sender.Span, admission.Message, admission.RetryAfterSeconds);
+                else Connection.SendStockError(_host.ServerPeerId.Text, sender.Span, admission.Error!, admission.Message);
+                Connection.Close(CloseCode.PolicyViolation, admission.Error!);
                 return;
             }
-
-            Principal = principal;
         }
 
         StorageId storageId = message.StorageId.IsPresent && message.StorageId.Length > 0 ? StorageId.FromTrusted(message.StorageId.In(bytes.Span)) : default;
-        if (Establish(PeerId.FromTrusted(sender.Span), storageId, !storageId.IsDefault && !message.IsEphemeral)) SendPeer();
+        if (await EstablishAsync(PeerId.FromTrusted(sender.Span), storageId, !storageId.IsDefault && !message.IsEphemeral)) SendPeer();
     }
 
-    private bool Establish(PeerId peerId, StorageId storageId, bool persistent)
+    private async ValueTask<bool> EstablishAsync(PeerId peerId, StorageId storageId, bool persistent)
     {
         PeerId = peerId;
         StorageId = storageId;
         IsPersistent = persistent;
-        if (!_host.Registry.TryJoin(this))
+        JoinOutcome outcome = _host.Registry.Join(this, null, out PeerSession? holder);
+        if (outcome == JoinOutcome.AskHolder && !await holder!.Connection.AnswersAsync(_host.Limits.TakeoverSilenceMs))
         {
-            Connection.SendStockError(_host.ServerPeerId.Text, peerId.Text, "this peer id is in use");
+            outcome = _host.Registry.Join(this, holder, out _);
+        }
+
+        if (outcome != JoinOutcome.Joined)
+        {
+            Connection.SendStockError(_host.ServerPeerId.Text, peerId.Text, "peer_id_in_use", "this peer id is in use");
             Connection.Close(CloseCode.PolicyViolation, "this peer id is in use");
             return false;
         }
@@ -282,15 +374,47 @@ public sealed class PeerSession : IPeerSession
         return true;
     }
 
+    private bool TryAdmit(int bytes, MessageKind kind)
+    {
+        if (_limits!.TryMessage(Principal, bytes, _host.Clock, out int retryAfterSeconds, out string why)) return true;
+        if (Connection.IsWritable) Connection.SendRateLimited(_host.ServerPeerId.Text, PeerId.Text, why, retryAfterSeconds);
+        if (kind is MessageKind.Sync or MessageKind.Request or MessageKind.DocUnavailable) Volatile.Write(ref _heardAgainAtMs, _host.Clock.Now.UnixMs + (retryAfterSeconds * 1000L));
+        return false;
+    }
+
+    // Nobody has said yet who he is: what he may make us read is little.
+    private void CountHello(int bytes)
+    {
+        if (_established || _authenticated) return;
+        _helloBytes += bytes;
+        if (_helloBytes > _host.Limits.HelloBytesTotalMax) throw new ProtocolException(CloseCode.PolicyViolation, "too many bytes before a hello");
+    }
+
+    private void Undecodable(string why)
+    {
+        BadFrame(why);
+        if (_limits is not null && !_limits.TryUndecodable(_host.Clock.Now)) throw new ProtocolException(CloseCode.PolicyViolation, "too many frames that are no messages");
+        if (_limits is null && ++_undecodable > _host.Limits.UndecodableFramesMax) throw new ProtocolException(CloseCode.InvalidPayload, why);
+        if (Connection.IsWritable) Connection.SendError(ErrorCodes.InvalidMessage, "Failed to decode message"u8);
+    }
+
     private void SendPeer() => Connection.SendPeer(_host.ServerPeerId.Text, PeerId.Text, _host.ServerStorageId.Text);
 
     private void BadFrame(string why)
     {
         _host.Metrics.BadFrame();
         LogOnce(why);
-        if (!_established && ++_badFrames > _host.Limits.BadFramesBeforeHelloMax)
+        if (!_established && !_authenticated && ++_badFrames > _host.Limits.BadFramesBeforeHelloMax)
         {
             throw new ProtocolException(CloseCode.PolicyViolation, "too many bad frames before a hello");
         }
+    }
+
+    /// <summary>What came of a hello; the default is that it was accepted.</summary>
+    private readonly record struct Admission(string? Error, string Message, int RetryAfterSeconds)
+    {
+        public bool IsRefused => Error is not null;
+
+        public static Admission TooMany(string message, int retryAfterSeconds) => new("rate_limited", message, Math.Max(1, retryAfterSeconds));
     }
 }

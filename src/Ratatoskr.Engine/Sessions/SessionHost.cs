@@ -14,7 +14,10 @@ internal sealed record SessionHost(
     StorageId ServerStorageId,
     EngineLimits Limits,
     EngineMetrics Metrics,
-    EngineLog Log)
+    EngineLog Log,
+    EngineClock Clock,
+    RateLimiter? Limiter,
+    ClientAddress Addresses)
 {
     private int _clients;
 

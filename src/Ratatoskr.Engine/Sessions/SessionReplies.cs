@@ -15,8 +15,18 @@ internal static class SessionReplies
     }
 
     /// <summary>An error as stock servers send it: they look at the message only.</summary>
-    public static void SendStockError(this IPeerConnection connection, ReadOnlySpan<byte> serverPeerId, ReadOnlySpan<byte> peerId, string message) =>
-        SendError(connection, new ErrorFrame { Message = Encoding.UTF8.GetBytes(message), SenderId = serverPeerId, TargetId = peerId });
+    public static void SendStockError(this IPeerConnection connection, ReadOnlySpan<byte> serverPeerId, ReadOnlySpan<byte> peerId, string error, string message) =>
+        SendError(connection, new ErrorFrame { Error = Encoding.UTF8.GetBytes(error), Message = Encoding.UTF8.GetBytes(message), SenderId = serverPeerId, TargetId = peerId });
+
+    /// <summary>Too much of something. With the peer's name where it has one.</summary>
+    public static void SendRateLimited(this IPeerConnection connection, ReadOnlySpan<byte> serverPeerId, ReadOnlySpan<byte> peerId, string message, int retryAfterSeconds) => SendError(connection, new ErrorFrame
+    {
+        Error = ErrorCodes.RateLimited,
+        Message = Encoding.UTF8.GetBytes(message),
+        RetryAfter = (uint)retryAfterSeconds,
+        SenderId = peerId.IsEmpty ? default : serverPeerId,
+        TargetId = peerId,
+    });
 
     public static void SendError(this IPeerConnection connection, ReadOnlySpan<byte> error, ReadOnlySpan<byte> message) =>
         SendError(connection, new ErrorFrame { Error = error, Message = message });

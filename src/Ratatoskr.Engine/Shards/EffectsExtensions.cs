@@ -1,4 +1,5 @@
 using System.Text;
+using Ratatoskr.Engine.Documents;
 using Ratatoskr.Engine.Sessions;
 using Ratatoskr.Protocol.Identifiers;
 using Ratatoskr.Protocol.Messages;
@@ -17,6 +18,24 @@ internal static class EffectsExtensions
             DocumentId = document.Text,
             SenderId = shard.ServerPeerId,
             TargetId = session.PeerId.Text,
+        };
+        byte[] frame = new byte[MessageWriter.LengthMax(content)];
+        effects.Send(session, frame.AsSpan(0, MessageWriter.WriteError(frame, content)), null);
+    }
+
+    /// <summary>Tells a peer which quota its changes would exceed.</summary>
+    public static void SendQuotaError(this IEffects effects, Shard shard, PeerSession session, in QuotaShortage shortage, DocumentId document)
+    {
+        ErrorFrame content = new()
+        {
+            Error = ErrorCodes.QuotaExceeded,
+            Message = Encoding.UTF8.GetBytes(shortage.Message),
+            DocumentId = document.Text,
+            SenderId = shard.ServerPeerId,
+            TargetId = session.PeerId.Text,
+            Quota = Encoding.UTF8.GetBytes(shortage.Name),
+            Current = (ulong)Math.Max(0, shortage.Current),
+            Limit = (ulong)Math.Max(0, shortage.Limit),
         };
         byte[] frame = new byte[MessageWriter.LengthMax(content)];
         effects.Send(session, frame.AsSpan(0, MessageWriter.WriteError(frame, content)), null);

@@ -33,6 +33,12 @@ internal interface IEffects
     /// <summary>Answered by <see cref="ShardInputKind.Appended"/>: Stored, or Fenced when it lost against another writer.</summary>
     void StoreSnapshot(ulong number, DocumentId id, SnapshotVersion read, SnapshotBody body, TailRange folded, Fence authorisedUnder);
 
+    /// <summary>Answered by <see cref="ShardInputKind.AccessAnswered"/>.</summary>
+    void Decide(AccessQuestion question);
+
+    /// <summary>Frees what the store has of a document; answered by <see cref="ShardInputKind.Deleted"/>.</summary>
+    void Delete(DocumentActor document);
+
     /// <summary>Runs a job on a worker; answered by <see cref="ShardInputKind.Worked"/>.</summary>
     void Work(DocumentJob job);
 

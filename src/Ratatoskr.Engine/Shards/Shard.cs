@@ -73,6 +73,9 @@ internal sealed class Shard
     /// <summary>Bytes of messages that wait for a document or are at a worker; read by the runner on any thread.</summary>
     public ref long HeldBytes => ref _heldBytes;
 
+    /// <summary>The moment of the input that is being handled, or of the end of the turn.</summary>
+    public Timestamp Now { get; private set; }
+
     /// <summary>Store operations have failed and wait for the next tick.</summary>
     public bool HasRetries => _retry.Count > 0;
 
@@ -85,6 +88,7 @@ internal sealed class Shard
 
     public void Handle(ref ShardInput input, Timestamp now, IEffects effects)
     {
+        Now = now;
         switch (input.Kind)
         {
             case ShardInputKind.Message:
@@ -119,14 +123,38 @@ internal sealed class Shard
                 break;
             case ShardInputKind.Compacted:
                 CompactionJob compaction = (CompactionJob)input.Result!;
-                compaction.Document.Compaction.Stored(compaction, input.Outcome, input.Error, now, effects);
+                compaction.Document.Compacted(compaction, input.Outcome, input.Error, now, effects);
+                break;
+            case ShardInputKind.AccessAnswered:
+                AccessQuestion question = (AccessQuestion)input.Result!;
+                question.Document.AccessAnswered(question, now, effects);
+                break;
+            case ShardInputKind.SessionRenewed:
+                if (input.Session!.Slots[Index] is { } renewed)
+                {
+                    foreach (PeerLink link in renewed.Links.Values) link.Document.Access.Renewed(link, effects);
+                }
+
+                break;
+            case ShardInputKind.MessagesDropped:
+                if (input.Session!.Slots[Index] is { } unheard)
+                {
+                    foreach (PeerLink link in unheard.Links.Values) AskAgain(link);
+                }
+
+                break;
+            case ShardInputKind.Delete:
+                Delete(input.Document, (Deletion)input.Result!, now, effects);
+                break;
+            case ShardInputKind.Deleted:
+                ((DocumentActor)input.Result!).Deleted(input.Outcome == AppendOutcome.Stored && input.Error is null, input.Error, now, effects);
                 break;
             case ShardInputKind.ControlChanged:
-                ControlChanged(((ControlDelivery)input.Result!).Change, now, effects);
+                ControlChanged(((ControlDelivery)input.Result!).Change, effects);
                 break;
             case ShardInputKind.Rejoined:
             case ShardInputKind.LeaseLost:
-                foreach (DocumentActor document in _documents.Values) document.Access.Changed(now, effects);
+                foreach (DocumentActor document in _documents.Values) document.Access.Changed(effects);
                 break;
             case ShardInputKind.FeedGap:
                 foreach (DocumentActor document in _documents.Values) document.Reload(now, effects);
@@ -150,6 +178,7 @@ internal sealed class Shard
     /// <summary>Everything handled since the last call is now stored and spoken about, once per peer and document.</summary>
     public void EndTurn(Timestamp now, IEffects effects)
     {
+        Now = now;
         for (int i = 0; i < _dirty.Count; i++)                   // a flush may mark further documents
         {
             DocumentActor document = _dirty[i];
@@ -220,6 +249,8 @@ internal sealed class Shard
         {
             ShardInputKind.Message => FindLinkOf(input)?.Document,
             ShardInputKind.Worked => ((DocumentJob)input.Result!).Document,
+            ShardInputKind.AccessAnswered => ((AccessQuestion)input.Result!).Document,
+            ShardInputKind.Deleted => (DocumentActor)input.Result!,
             _ => input.Document.IsDefault ? null : Find(input.Document),
         };
         if (document is null) Log.Broken("(none)", cause);
@@ -312,7 +343,6 @@ internal sealed class Shard
         PeerLink link = document.Open(session);
         RechargeLink(link);
         slot.Links.Add(document.Id, link);
-        if (slot.Follows is not null && document.Access.MayRead(link, effects)) Gossip.Opened(slot, link, effects);
         return link;
     }
 
@@ -324,7 +354,7 @@ internal sealed class Shard
         Gossip.Forget(slot);
         foreach (PeerLink link in slot.Links.Values)
         {
-            PeerStates.Save(link, effects);
+            if (!session.IsRevoked) PeerStates.Save(link, effects);
             link.Document.Close(link);
         }
     }
@@ -339,15 +369,29 @@ internal sealed class Shard
         }
     }
 
-    private void ControlChanged(ControlChange change, Timestamp now, IEffects effects)
+    private void ControlChanged(ControlChange change, IEffects effects)
     {
+        if (change.Kind == ControlSubject.Revoked) return;        // its sessions have been ended
         if (!change.Document.IsDefault)
         {
-            if (Find(change.Document) is { } document) document.Access.Changed(now, effects);
+            if (Find(change.Document) is { } document) document.Access.Changed(effects);
             return;
         }
 
-        foreach (DocumentActor document in _documents.Values) document.Access.Changed(now, effects);
+        foreach (DocumentActor document in _documents.Values) document.Access.Changed(effects);
+    }
+
+    private void Delete(DocumentId id, Deletion deletion, Timestamp now, IEffects effects)
+    {
+        DocumentActor document = Find(id) ?? new DocumentActor(id, this);
+        _documents.TryAdd(document.Id, document);
+        document.Delete(deletion, now, effects);
+    }
+
+    private static void AskAgain(PeerLink link)
+    {
+        link.AskAgain();
+        link.Document.Mark(link);
     }
 
     private void Tick(Timestamp now, IEffects effects)
@@ -367,9 +411,15 @@ internal sealed class Shard
             foreach (DocumentActor document in forgotten)
             {
                 document.Evict();
-                _documents.Remove(document.Id);
+                Forget(document);
             }
         }
+    }
+
+    private void Forget(DocumentActor document)
+    {
+        document.Quota.Detach();
+        _documents.Remove(document.Id);
     }
 
     // Least recently used first, op sets before anything else: who only reads does not need them. Documents with open peers keep their links;
@@ -402,7 +452,7 @@ internal sealed class Shard
             if (_charged <= target) break;
             document.Evict();
             Metrics.DocumentEvicted();
-            if (document.IsForgettable) _documents.Remove(document.Id);
+            if (document.IsForgettable) Forget(document);
         }
     }
 }

@@ -17,4 +17,5 @@ internal sealed record ShardContext(
     EngineMetrics Metrics,
     EngineLog Log,
     ulong HashKey,
-    Workers Workers);
+    Workers Workers,
+    QuotaLedger? Ledger);

@@ -35,6 +35,21 @@ internal enum ShardInputKind : byte
     /// <summary>A compaction was stored, or lost: Document, Result is CompactionJob, Outcome is Stored, Fenced or Unknown, or Error.</summary>
     Compacted,
 
+    /// <summary>An access question was answered: Result is AccessQuestion.</summary>
+    AccessAnswered,
+
+    /// <summary>A session has shown another credential: Session.</summary>
+    SessionRenewed,
+
+    /// <summary>Messages of a session were dropped because there were too many: Session. Its documents are asked for again.</summary>
+    MessagesDropped,
+
+    /// <summary>A document is to be deleted: Document, Result is Deletion.</summary>
+    Delete,
+
+    /// <summary>The store has deleted a document: Result is DocumentActor, Outcome is Stored or Fenced, or Error.</summary>
+    Deleted,
+
     /// <summary>Access, existence or revocation changed: Result is ControlChange, Number is its place.</summary>
     ControlChanged,
 

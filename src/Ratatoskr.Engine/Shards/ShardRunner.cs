@@ -118,6 +118,18 @@ internal sealed class ShardRunner : IThreadPoolWorkItem, IEffects
         _ = StoreSnapshotAsync(number, id, read, body, folded, authorisedUnder);
     }
 
+    void IEffects.Decide(AccessQuestion question)
+    {
+        Interlocked.Increment(ref _elsewhere);
+        _ = DecideAsync(question);
+    }
+
+    void IEffects.Delete(DocumentActor document)
+    {
+        Interlocked.Increment(ref _elsewhere);
+        _ = DeleteAsync(document);
+    }
+
     void IEffects.Work(DocumentJob job)
     {
         Interlocked.Increment(ref _elsewhere);
@@ -261,6 +273,36 @@ internal sealed class ShardRunner : IThreadPoolWorkItem, IEffects
         {
             _shard.Metrics.StoreFailed();            // advisory: the protocol finds out what is shared
         }
+    }
+
+    private async Task DecideAsync(AccessQuestion question)
+    {
+        try
+        {
+            question.Answer = await _shard.Access.DecideAsync(question.Session.Principal, question.Document.Id, _clock.Now, CancellationToken.None);
+        }
+        catch (Exception e)
+        {
+            question.Error = e;
+        }
+
+        PostBack(new ShardInput { Kind = ShardInputKind.AccessAnswered, Result = question });
+    }
+
+    private async Task DeleteAsync(DocumentActor document)
+    {
+        ShardInput input = new() { Kind = ShardInputKind.Deleted, Result = document };
+        try
+        {
+            input.Outcome = await _store.DeleteAsync(document.Id, _shard.CurrentFence, CancellationToken.None) ? AppendOutcome.Stored : AppendOutcome.Fenced;
+        }
+        catch (Exception e)
+        {
+            _shard.Metrics.StoreFailed();
+            input.Error = e;
+        }
+
+        PostBack(input);
     }
 
     private async Task AppendAsync(ulong number, AppendBatch batch, Fence fence)

@@ -34,7 +34,7 @@ internal sealed partial class AccountServices : IAsyncDisposable
         Authenticator = new AccountAuthenticator(store, Sessions, Tokens, TimeProvider.System);
         Ledger = new QuotaLedger(store);
         Access = new AccessResolver(store, control, Ledger);
-        Limiter = new RateLimiter(new RateLimits());
+        Limiter = new RateLimiter(options.Accounts.RateLimits);
         Directory = new DocumentDirectory(
             store, chunks, control, (principal, document, stop) => Access.DecideAsync(principal, document, Now, stop), TimeProvider.System, RandomNumberGenerator.Fill);
         _sweeping = SweepAsync(_stop.Token);

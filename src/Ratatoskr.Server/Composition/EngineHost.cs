@@ -49,6 +49,9 @@ internal sealed class EngineHost(ServerOptions options) : IEngineHost, ISyncEndp
             StorageId = _store.StorageId,
             HashKey = RandomKey(),
             Shards = options.ShardCount,
+            Limiter = Accounts?.Limiter,
+            Addresses = options.Accounts.Clients,
+            Ledger = Accounts?.Ledger,
             Limits = new EngineLimits
             {
                 MemoryBudgetBytes = (long)options.MemoryBudgetMb << 20,
@@ -58,6 +61,7 @@ internal sealed class EngineHost(ServerOptions options) : IEngineHost, ISyncEndp
                 Validation = options.Validation,
             },
         });
+        if (Accounts is not null) Accounts.Directory.DeleteContent = document => _engine.DeleteAsync(document.AutomergeId, document.OwnerId, document.Size);
     }
 
     public Task CommitAsync(CancellationToken cancel) => _engine!.CommitAsync(cancel);

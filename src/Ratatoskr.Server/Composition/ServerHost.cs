@@ -36,7 +36,8 @@ internal sealed class ServerHost : IAsyncDisposable
     {
         _options = options;
         _engine = engine;
-        TransportOptions transport = new();
+        HashSet<string> origins = [.. options.Accounts.CorsAllowedOrigins];
+        TransportOptions transport = new() { AllowsOrigin = origins.Count == 0 ? null : origins.Contains };
 
         // The empty builder, so that settings come from our variables only: ASPNETCORE_URLS or a stray appsettings.json change nothing.
         WebApplicationBuilder builder = WebApplication.CreateEmptyBuilder(new WebApplicationOptions { ApplicationName = "ratatoskr" });

@@ -34,6 +34,8 @@ internal sealed record AccountSettings
     /// <summary>What a user may have who was given nothing else.</summary>
     public UserQuotas DefaultQuotas { get; init; } = new(10_000, 10L << 20, 1L << 30, BlobStorageDefault, BlobSizeDefault);
 
+    public RateLimits RateLimits { get; init; } = new();
+
     /// <summary>Whether the address in front of the world is more than this machine: then the development provider signs nobody in.</summary>
     public bool IsBehindSomething => Clients.HasProxies || BaseUrl is { IsLoopback: false };
 
@@ -57,7 +59,23 @@ internal sealed record AccountSettings
                 MaxDocumentSize = Number("DEFAULT_MAX_DOCUMENT_SIZE", defaults.DefaultQuotas.MaxDocumentSize),
                 MaxTotalStorage = Number("DEFAULT_MAX_TOTAL_STORAGE", defaults.DefaultQuotas.MaxTotalStorage),
             },
+            RateLimits = defaults.RateLimits with
+            {
+                AnonymousConnections = Rate("ANON_RATE_LIMIT_CONNECTIONS", defaults.RateLimits.AnonymousConnections),
+                AnonymousMessages = Rate("ANON_RATE_LIMIT_MESSAGES", defaults.RateLimits.AnonymousMessages),
+                AnonymousBandwidth = Rate("ANON_RATE_LIMIT_BANDWIDTH", defaults.RateLimits.AnonymousBandwidth),
+                AnonymousEphemeral = Rate("ANON_RATE_LIMIT_EPHEMERAL", defaults.RateLimits.AnonymousEphemeral),
+                RestAnonymous = Rate("ANON_RATE_LIMIT_REQUESTS", defaults.RateLimits.RestAnonymous),
+                UserConnections = Rate("AUTH_RATE_LIMIT_CONNECTIONS", defaults.RateLimits.UserConnections),
+                UserDocuments = Rate("AUTH_RATE_LIMIT_DOCUMENTS", defaults.RateLimits.UserDocuments),
+                UserBandwidth = Rate("AUTH_RATE_LIMIT_BANDWIDTH", defaults.RateLimits.UserBandwidth),
+                RestUser = Rate("AUTH_RATE_LIMIT_REQUESTS", defaults.RateLimits.RestUser),
+            },
         };
+
+        // The period is the limit's own; 0 is no limit.
+        RateLimit Rate(string name, RateLimit otherwise) =>
+            new(Number(name, otherwise.Amount), otherwise.IsNone ? RateLimit.PerMinute(1).PeriodSeconds : otherwise.PeriodSeconds);
 
         long Number(string name, long otherwise)
         {

@@ -43,6 +43,7 @@ internal sealed partial class WebSocketConnection : Swept, IPeerConnection, IOut
     private long _closeDeadlineMs = long.MaxValue;
     private volatile bool _discarding;
     private int _drainedUntold;
+    private TaskCompletionSource? _probe;   // somebody wants to know whether the peer is alive
     private byte[]? _owedPong;          // payload of the latest ping of a peer that does not read
     private long _inboundAccounted;
 
@@ -87,6 +88,28 @@ internal sealed partial class WebSocketConnection : Swept, IPeerConnection, IOut
         Span<byte> frame = stackalloc byte[FrameWriter.ControlFrameLengthMax];
         frame = frame[..FrameWriter.WriteClose(frame, code, reason)];
         if (_outbound.SendClose(frame) == SendOutcome.Accepted) _outbound.Flush();
+    }
+
+    public async ValueTask<bool> AnswersAsync(int withinMs)
+    {
+        if (Volatile.Read(ref _closing) != 0) return false;
+        if (!_awaitsInput) return true;                      // we are not listening: its silence means nothing
+        TaskCompletionSource mine = new(TaskCreationOptions.RunContinuationsAsynchronously);
+        TaskCompletionSource probe = Interlocked.CompareExchange(ref _probe, mine, null) ?? mine;
+        if (probe == mine) SendPing();
+        try
+        {
+            await probe.Task.WaitAsync(TimeSpan.FromMilliseconds(withinMs), _transport.Time).ConfigureAwait(false);
+            return true;
+        }
+        catch (TimeoutException)
+        {
+            return false;
+        }
+        finally
+        {
+            Interlocked.CompareExchange(ref _probe, null, probe);
+        }
     }
 
     /// <summary>Cuts the socket.</summary>
@@ -140,6 +163,7 @@ internal sealed partial class WebSocketConnection : Swept, IPeerConnection, IOut
             && nowMs - _startedMs >= (long)Options.HelloTimeout.TotalMilliseconds)
         {
             LogNoHello(_transport.Logger, _remote);
+            Volatile.Read(ref _session)?.HelloTimedOut();
             Close(CloseCode.PolicyViolation, "no hello in time");
         }
         else
@@ -178,6 +202,11 @@ internal sealed partial class WebSocketConnection : Swept, IPeerConnection, IOut
         // A ping would only wait behind what the peer is not taking; the next sweep tries again.
         if (QueuedBytes > 0) return;
         if (_unansweredPings++ > 0) _transport.Metrics.PingMissed();
+        SendPing();
+    }
+
+    private void SendPing()
+    {
         Span<byte> frame = stackalloc byte[FrameWriter.ControlFrameLengthMax];
         _outbound.SendControl(frame[..FrameWriter.WritePing(frame, default)]);
         _outbound.Flush();
@@ -222,6 +251,7 @@ internal sealed partial class WebSocketConnection : Swept, IPeerConnection, IOut
             long length = buffer.Length;
             int messages = 0;
             _heard = true;
+            if (Volatile.Read(ref _probe) is not null) Interlocked.Exchange(ref _probe, null)?.TrySetResult();
             try
             {
                 while (TryRead(assembler, ref buffer, out WebSocketEvent read))

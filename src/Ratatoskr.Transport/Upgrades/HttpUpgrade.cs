@@ -72,6 +72,12 @@ internal sealed class HttpUpgrade(SyncTransport transport, RequestDelegate next)
 
     private async Task<bool> EnterAsync(HttpContext context)
     {
+        if (!transport.Options.Allows(NullIfEmpty(context.Request.Headers.Origin.ToString()), context.Request.Host.Value))
+        {
+            await RefuseAsync(context, 403, "pages of this origin may not connect").ConfigureAwait(false);
+            return false;
+        }
+
         if (transport.TryEnter() is not { } busy) return true;
         await RefuseAsync(context, 503, busy).ConfigureAwait(false);
         return false;
@@ -141,7 +147,7 @@ internal sealed class HttpUpgrade(SyncTransport transport, RequestDelegate next)
         }
 
         // The form of all our HTTP errors, written by hand: both values are constants that need no escaping.
-        string error = status switch { 400 => "invalid_request", 426 => "upgrade_required", _ => "unavailable" };
+        string error = status switch { 400 => "invalid_request", 403 => "forbidden", 426 => "upgrade_required", _ => "unavailable" };
         response.ContentType = "application/json; charset=utf-8";
         await response.WriteAsync($$"""{"error":"{{error}}","message":"{{reason}}"}""").ConfigureAwait(false);
     }

@@ -108,6 +108,12 @@ internal sealed class UpgradePeek(SyncTransport transport, ConnectionDelegate ne
     private async Task ServeAsync(ConnectionContext context, UpgradeRequest request)
     {
         Debug.Assert(SyncPaths.Contains(request.Path), "the peek looked at the path");
+        if (!transport.Options.Allows(request.Origin, request.Host))
+        {
+            await RefuseAsync(context, 403, "pages of this origin may not connect").ConfigureAwait(false);
+            return;
+        }
+
         if (transport.TryEnter() is { } busy)
         {
             await RefuseAsync(context, 503, busy).ConfigureAwait(false);

@@ -132,14 +132,18 @@ public sealed class HelloTests : IDisposable
     }
 
     [Fact]
-    public void Undecodable_bytes_close_the_connection_before_and_after_the_hello()
+    public void Undecodable_bytes_are_answered_and_after_the_limit_close_before_and_after_the_hello()
     {
         TestPeer stranger = Unjoined("bob"), friend = _server.Connect("ann");
+        friend.Heard.Clear();
         foreach (TestPeer peer in new[] { stranger, friend })
         {
-            peer.Say([0xff, 0x00]);
+            for (int i = 0; i < 9; i++) peer.Say([0xff, 0x00]);
             _server.Carry(peer);
-            Assert.Equal(CloseCode.InvalidPayload, peer.Connection.ClosedWith);
+            peer.Listen();
+            Assert.Equal(8, peer.Heard.Count);
+            Assert.All(peer.Heard, m => Assert.Equal("invalid_message", m.ErrorCode));
+            Assert.NotNull(peer.Connection.ClosedWith);
         }
 
         Assert.Equal(0, _server.Engine.SessionCount);

@@ -27,6 +27,11 @@ internal sealed class FakeConnection : IPeerConnection
     /// <summary>The peer is gone: what is sent is dropped.</summary>
     public bool IsCut { get; set; }
 
+    /// <summary>Answers no ping.</summary>
+    public bool IsSilent { get; set; }
+
+    public ValueTask<bool> AnswersAsync(int withinMs) => ValueTask.FromResult(!IsSilent && !IsCut && ClosedWith is null);
+
     public void Send(ReadOnlySpan<byte> envelope, SharedBuffer? body)
     {
         if (IsCut || ClosedWith is not null) return;

@@ -18,19 +18,22 @@ internal sealed class TestServer : IDisposable
     private readonly List<TestPeer> _peers = [];
     private readonly RecordingLogger _logger = new();
 
-    public TestServer(EngineLimits? limits = null, bool manualCommit = false, int shards = 1, IChunkStore? store = null, InMemoryChunkStore? kept = null)
+    public TestServer(EngineLimits? limits = null, bool manualCommit = false, int shards = 1, IChunkStore? store = null, InMemoryChunkStore? kept = null, AccountServer? accounts = null, RateLimiter? limiter = null)
     {
         // The test framework's context would carry the engine's continuations to other threads.
         SynchronizationContext.SetSynchronizationContext(null);
         Store = kept ?? new InMemoryChunkStore(manualCommit);
         Access = new TestAccess(Control);
+        if (accounts is not null) Control = accounts.Control;
         Engine = new SyncEngine(new SyncEngineOptions
         {
             Store = store ?? Store,
             Control = Control,
             Feed = new SilentNodeFeed(),
-            Authenticator = Access,
-            Access = Access,
+            Authenticator = accounts is null ? Access : accounts,
+            Access = accounts is null ? Access : accounts.Resolver,
+            Ledger = accounts?.Ledger,
+            Limiter = limiter,
             Time = Time,
             Log = new EngineLog(_logger),
             StorageId = "server-store",
