@@ -28,8 +28,6 @@ public sealed class DocumentDirectory(IAccountStore accounts, IChunkStore chunks
     /// <summary>Frees a document's content where shards may have some of it in memory, and counts it back to its owner; null: only the store has any.</summary>
     public Func<DocumentRecord, Task>? DeleteContent { get; set; }
 
-    private bool IsThere(DocumentRecord document) => document.ExpiresAt is not { } end || end > time.GetUtcNow();
-
     /// <summary>Finds a document by any of its names, for somebody who wants to read it, or more.</summary>
     public async ValueTask<DirectoryAnswer> FindAsync(Principal principal, string name, Permission needed, CancellationToken stop)
     {
@@ -285,6 +283,8 @@ public sealed class DocumentDirectory(IAccountStore accounts, IChunkStore chunks
         await gate.WaitAsync(stop);
         return new Turn(gate);
     }
+
+    private bool IsThere(DocumentRecord document) => document.ExpiresAt is not { } end || end > time.GetUtcNow();
 
     private DocumentRecord Record(Principal owner, string id, DocumentId automergeId)
     {

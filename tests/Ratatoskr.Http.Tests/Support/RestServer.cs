@@ -32,6 +32,7 @@ public sealed class RestServer : IAsyncDisposable
     private WebApplication _app = null!;
     private OpenApiReading _description = null!;
     private AuthServices _auth = null!;
+    private QuotaLedger _ledger = null!;
     private readonly PublicAddress _address = new(null);
 
     private RestServer(RestServerOptions options) => _options = options;
@@ -98,6 +99,7 @@ public sealed class RestServer : IAsyncDisposable
         await _app.DisposeAsync();
         _auth.Dispose();
         await Engine.DisposeAsync();
+        _ledger.Dispose();
         await Accounts.DisposeAsync();
         Directory.Delete(_folder, recursive: true);
     }
@@ -111,7 +113,8 @@ public sealed class RestServer : IAsyncDisposable
             DefaultQuotas = _options.Quotas,
             Time = Clock,
         });
-        NaiveAccess access = new(Accounts, Control, Clock);
+        _ledger = new QuotaLedger(Accounts);
+        AccessResolver access = new(Accounts, Control, _ledger);
         AccountAuthenticator authenticator = new(Accounts, new SessionTokens(_key), new ApiTokens(_key), Clock);
         Engine = new SyncEngine(new SyncEngineOptions
         {
@@ -124,8 +127,18 @@ public sealed class RestServer : IAsyncDisposable
             Log = new EngineLog(NullLogger.Instance),
             StorageId = "store",
             HashKey = 1,
+            Ledger = _ledger,
         });
-        Directory_ = new DocumentDirectory(Accounts, Chunks, Control, access.DecideAsync, Clock, RandomNumberGenerator.Fill);
+        Directory_ = new DocumentDirectory(
+            Accounts,
+            Chunks,
+            Control,
+            (principal, document, stop) => access.DecideAsync(principal, document, new Timestamp(Clock.GetUtcNow().ToUnixTimeMilliseconds()), stop),
+            Clock,
+            RandomNumberGenerator.Fill)
+        {
+            DeleteContent = document => Engine.DeleteAsync(document.AutomergeId, document.OwnerId, document.Size),
+        };
         RestLimits limits = new(new RateLimiter(_options.Rates), ClientAddress.Direct, Clock);
         _auth = new AuthServices(new AuthOptions
         {
