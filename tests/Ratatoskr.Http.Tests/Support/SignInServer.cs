@@ -12,6 +12,7 @@ using Ratatoskr.Engine.Limits;
 using Ratatoskr.Engine.Storage;
 using Ratatoskr.Http.Endpoints;
 using Ratatoskr.Http.Oidc;
+using Ratatoskr.Http.OpenApi;
 using Ratatoskr.Http.Tokens;
 using Ratatoskr.Protocol.Identifiers;
 using Ratatoskr.Storage.Sqlite;
@@ -21,6 +22,8 @@ namespace Ratatoskr.Http.Tests.Support;
 /// <summary>Sign-in and tokens over real HTTP: Kestrel on a free port, accounts in SQLite, a control log that notes what it was told.</summary>
 internal sealed partial class SignInServer : IAsyncDisposable
 {
+    private static readonly OpenApiReading s_description = new(OpenApiDocument.Build());
+
     private readonly string _folder = Directory.CreateTempSubdirectory("ratatoskr-sign-in-").FullName;
     private readonly byte[] _key = RandomNumberGenerator.GetBytes(32);
     private readonly HttpClient _client = new(new SocketsHttpHandler { AllowAutoRedirect = false, UseCookies = false });
@@ -58,7 +61,9 @@ internal sealed partial class SignInServer : IAsyncDisposable
         }
 
         using HttpResponseMessage response = await _client.SendAsync(request);
-        return await RestAnswer.ReadAsync(response);
+        RestAnswer answer = await RestAnswer.ReadAsync(response);
+        s_description.AssertDescribed(method, request.RequestUri!.AbsolutePath, answer.Status);
+        return answer;
     }
 
     public Task<RestAnswer> GetAsync(string path, string? token = null) => SendAsync(HttpMethod.Get, path, token);
