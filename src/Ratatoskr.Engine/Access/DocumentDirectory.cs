@@ -81,9 +81,9 @@ public sealed class DocumentDirectory(IAccountStore accounts, IChunkStore chunks
         if (automergeId.IsDefault) automergeId = byName.IsDefault ? NewAutomergeId() : byName;
         if (await accounts.FindUserAsync(principal.Id, stop) is not { } user) return DirectoryAnswer.Refuse(RefusalKind.NoUser, "User not found");
         DocumentRecord record = Record(principal, wanted.Id ?? automergeId.ToString(), automergeId) with { Type = wanted.Type, Acl = wanted.Acl, ExpiresAt = wanted.ExpiresAt };
-        using IDisposable alone = await AloneAsync(automergeId, stop);
-        if (await IsSomebodysAsync(automergeId, principal, stop)) return DirectoryAnswer.Refuse(RefusalKind.Conflict, "Automerge document ID is already registered");
-        return await AnsweredAsync(await accounts.RegisterAsync(record, user.Quotas.MaxDocuments, stop), record, user);
+        DirectoryAnswer answer = await RegisterAsync(principal, record, user, stop);
+        if (answer.Refusal is not { Kind: RefusalKind.Conflict } || !await DeleteIfExpiredAsync(record, stop)) return answer;
+        return await RegisterAsync(principal, record, user, stop);
     }
 
     /// <summary>The caller's own document of an application, made if it is not there yet.</summary>
@@ -188,6 +188,26 @@ public sealed class DocumentDirectory(IAccountStore accounts, IChunkStore chunks
         if (outcome.Document is { } there && !automergeId.IsDefault && there.AutomergeId != automergeId)
             return DirectoryAnswer.Refuse(RefusalKind.Conflict, "Document already exists");
         return await AnsweredAsync(outcome, candidate, user);
+    }
+
+    private async ValueTask<DirectoryAnswer> RegisterAsync(Principal principal, DocumentRecord record, UserRecord user, CancellationToken stop)
+    {
+        using IDisposable alone = await AloneAsync(record.AutomergeId, stop);
+        if (await accounts.FindDocumentAsync(record.AutomergeId, stop) is null && await IsSomebodysAsync(record.AutomergeId, principal, stop))
+            return DirectoryAnswer.Refuse(RefusalKind.Conflict, "Automerge document ID is already registered");
+        return await AnsweredAsync(await accounts.RegisterAsync(record, user.Quotas.MaxDocuments, stop), record, user);
+    }
+
+    // What stands in the way may be there no more, and merely not be swept yet.
+    private async ValueTask<bool> DeleteIfExpiredAsync(DocumentRecord wanted, CancellationToken stop)
+    {
+        bool deleted = false;
+        foreach (string name in (string[])[wanted.Id, wanted.AutomergeId.ToString()])
+        {
+            if (await accounts.FindDocumentAsync(name, stop) is { } found && !IsThere(found)) deleted |= (await DeleteAsync(found)).Document is not null;
+        }
+
+        return deleted;
     }
 
     private async ValueTask<DirectoryAnswer> AnsweredAsync(RegisterOutcome outcome, DocumentRecord wanted, UserRecord user)

@@ -23,8 +23,8 @@ internal sealed class DocumentContentEndpoints(DocumentApi api)
 
     public async Task<ApiAnswer> PutAsync(HttpContext context, Principal principal)
     {
-        (JsonDocument? body, ApiAnswer? refusal) = await ApiBody.ReadObjectAsync(context, DepthMax).ConfigureAwait(false);
-        using JsonDocument? held = body;
+        (ApiBody? body, ApiAnswer? refusal) = await ApiBody.ReadObjectAsync(context, DepthMax).ConfigureAwait(false);
+        using ApiBody? held = body;
         if (body is null) return refusal!;
         if (!DocumentHeads.TryIfMatch(context.Request.Headers.IfMatch, out ChangeHash[]? ifHeads)) return ApiAnswer.Moved("If-Match names no content of this document");
         DirectoryAnswer found = await api.Directory.FindAsync(principal, DocumentEndpoints.IdOf(context), Permission.Write, context.RequestAborted).ConfigureAwait(false);
@@ -35,7 +35,7 @@ internal sealed class DocumentContentEndpoints(DocumentApi api)
             Replacement made;
             try
             {
-                made = await api.Contents.OpenAsync(document.AutomergeId, NewActor(), opened => Replace(opened, body.RootElement, ifHeads, now), context.RequestAborted).ConfigureAwait(false);
+                made = await api.Contents.OpenAsync(document.AutomergeId, NewActor(), opened => Replace(opened, body.Root, ifHeads, now), context.RequestAborted).ConfigureAwait(false);
             }
             catch (DocumentException e)
             {

@@ -1,5 +1,4 @@
 using System.Globalization;
-using System.Text.Json;
 using Microsoft.AspNetCore.Http;
 using Microsoft.Extensions.Primitives;
 using Ratatoskr.Engine.Access;
@@ -20,10 +19,10 @@ internal sealed class DocumentRecordEndpoints(DocumentApi api)
 
     public async Task<ApiAnswer> CreateAsync(HttpContext context, Principal principal)
     {
-        (JsonDocument? body, ApiAnswer? refusal) = await ApiBody.ReadObjectAsync(context).ConfigureAwait(false);
-        using JsonDocument? held = body;
+        (ApiBody? body, ApiAnswer? refusal) = await ApiBody.ReadObjectAsync(context).ConfigureAwait(false);
+        using ApiBody? held = body;
         if (body is null) return refusal!;
-        if (!DocumentRequests.TryReadNew(body.RootElement, out NewDocument wanted, out string why)) return ApiAnswer.Invalid(why);
+        if (!DocumentRequests.TryReadNew(body.Root, out NewDocument wanted, out string why)) return ApiAnswer.Invalid(why);
         if (api.Limits.Creation(principal) is { } tooMany) return tooMany;
         DirectoryAnswer made = await api.Directory.CreateAsync(principal, wanted, context.RequestAborted).ConfigureAwait(false);
         if (made.Document is not { } document) return DocumentEndpoints.Answer(made.Refusal!);

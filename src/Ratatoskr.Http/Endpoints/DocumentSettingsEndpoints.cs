@@ -1,5 +1,4 @@
 using System.Globalization;
-using System.Text.Json;
 using Microsoft.AspNetCore.Http;
 using Microsoft.Extensions.Primitives;
 using Ratatoskr.Engine.Access;
@@ -20,10 +19,10 @@ internal sealed class DocumentSettingsEndpoints(DocumentApi api)
 
     public async Task<ApiAnswer> PutAclAsync(HttpContext context, Principal principal)
     {
-        (JsonDocument? body, ApiAnswer? refusal) = await ApiBody.ReadObjectAsync(context).ConfigureAwait(false);
-        using JsonDocument? held = body;
+        (ApiBody? body, ApiAnswer? refusal) = await ApiBody.ReadObjectAsync(context).ConfigureAwait(false);
+        using ApiBody? held = body;
         if (body is null) return refusal!;
-        if (!DocumentRequests.TryAcl(body.RootElement, required: true, out IReadOnlyList<AclEntry> acl, out string why)) return ApiAnswer.Invalid(why);
+        if (!DocumentRequests.TryAcl(body.Root, required: true, out IReadOnlyList<AclEntry> acl, out string why)) return ApiAnswer.Invalid(why);
         if (!TryVersion(context.Request.Headers.IfMatch, out long? ifVersion)) return ApiAnswer.Moved("If-Match names no version of this document");
         DirectoryAnswer changed = await api.Directory.SetAclAsync(principal, DocumentEndpoints.IdOf(context), acl, ifVersion, context.RequestAborted).ConfigureAwait(false);
         return changed.Document is { } document ? AclAnswer(document) : DocumentEndpoints.Answer(changed.Refusal!);
@@ -31,10 +30,10 @@ internal sealed class DocumentSettingsEndpoints(DocumentApi api)
 
     public async Task<ApiAnswer> PutTypeAsync(HttpContext context, Principal principal)
     {
-        (JsonDocument? body, ApiAnswer? refusal) = await ApiBody.ReadObjectAsync(context).ConfigureAwait(false);
-        using JsonDocument? held = body;
+        (ApiBody? body, ApiAnswer? refusal) = await ApiBody.ReadObjectAsync(context).ConfigureAwait(false);
+        using ApiBody? held = body;
         if (body is null) return refusal!;
-        if (!DocumentRequests.TryType(body.RootElement, out string type, out string why)) return ApiAnswer.Invalid(why);
+        if (!DocumentRequests.TryType(body.Root, out string type, out string why)) return ApiAnswer.Invalid(why);
         DirectoryAnswer changed = await api.Directory.SetTypeAsync(principal, DocumentEndpoints.IdOf(context), type, context.RequestAborted).ConfigureAwait(false);
         return changed.Document is { } document
             ? ApiAnswer.Json(new TypeBody(document.Type), ApiJson.Default.TypeBody).With("ETag", DocumentEndpoints.Tag(document))
@@ -43,10 +42,10 @@ internal sealed class DocumentSettingsEndpoints(DocumentApi api)
 
     public async Task<ApiAnswer> PutExpirationAsync(HttpContext context, Principal principal)
     {
-        (JsonDocument? body, ApiAnswer? refusal) = await ApiBody.ReadObjectAsync(context).ConfigureAwait(false);
-        using JsonDocument? held = body;
+        (ApiBody? body, ApiAnswer? refusal) = await ApiBody.ReadObjectAsync(context).ConfigureAwait(false);
+        using ApiBody? held = body;
         if (body is null) return refusal!;
-        if (!DocumentRequests.TryExpiration(body.RootElement, required: true, out DateTimeOffset? expiresAt, out string why)) return ApiAnswer.Invalid(why);
+        if (!DocumentRequests.TryExpiration(body.Root, required: true, out DateTimeOffset? expiresAt, out string why)) return ApiAnswer.Invalid(why);
         DirectoryAnswer changed = await api.Directory.SetExpirationAsync(principal, DocumentEndpoints.IdOf(context), expiresAt, context.RequestAborted).ConfigureAwait(false);
         return changed.Document is { } document
             ? ApiAnswer.Json(new ExpirationBody(ApiTime.Write(document.ExpiresAt)), ApiJson.Default.ExpirationBody).With("ETag", DocumentEndpoints.Tag(document))

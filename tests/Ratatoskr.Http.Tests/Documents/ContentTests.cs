@@ -2,6 +2,7 @@ using System.Text.Json;
 using Automerge.Changes;
 using Automerge.Documents;
 using Automerge.Values;
+using Ratatoskr.Engine.Storage;
 using Ratatoskr.Http.Tests.Support;
 
 namespace Ratatoskr.Http.Tests.Documents;
@@ -137,6 +138,38 @@ public sealed class ContentTests
         Assert.Equal(text.Length, (await alice.GetAsync(One + "/export?format=json")).AssertOk().GetProperty("text").GetString()!.Length);
     }
 
+    [Fact]
+    public async Task Document_larger_than_its_owner_may_have_is_refused_with_figures_whoever_writes()
+    {
+        await using RestServer server = await RestServer.StartAsync(new RestServerOptions { Quotas = new UserQuotas(10, 10_000, 1 << 20, 0, 0) });
+        RestUser alice = await OwnerAsync(server), bob = await server.SignInAsync("bob");
+        (await alice.PutAsync(One + "/acl", """{"acl":[{"principal":"oidc:bob","permission":"write"}]}""")).AssertOk();
+        (await bob.PutAsync(One + "/content", """{"small":true}""")).AssertOk();
+        foreach (RestUser writer in new[] { alice, bob })
+        {
+            RestAnswer refused = await writer.PutAsync(One + "/content", JsonSerializer.Serialize(new { large = Noise(20_000) }));
+            refused.AssertError(403, "quota_exceeded");
+            Assert.Equal(("maxDocumentSize", 10_000), (refused.Json.GetProperty("quota").GetString(), refused.Json.GetProperty("limit").GetInt64()));
+            Assert.InRange(refused.Json.GetProperty("current").GetInt64(), 1, 10_000);
+        }
+
+        Assert.Equal("""{"small":true}""", (await alice.GetAsync(One + "/export?format=json")).Text);
+    }
+
+    [Fact]
+    public async Task All_documents_together_are_limited_too_and_deleting_makes_room()
+    {
+        await using RestServer server = await RestServer.StartAsync(new RestServerOptions { Quotas = new UserQuotas(10, 1 << 20, 30_000, 0, 0) });
+        RestUser alice = await OwnerAsync(server);
+        await alice.CreateAsync("""{"id":"other"}""");
+        (await alice.PutAsync(One + "/content", JsonSerializer.Serialize(new { large = Noise(20_000) }))).AssertOk();
+        RestAnswer refused = await alice.PutAsync("/api/v1/documents/other/content", JsonSerializer.Serialize(new { large = Noise(20_000) }));
+        refused.AssertError(403, "quota_exceeded");
+        Assert.Equal("maxTotalStorage", refused.Json.GetProperty("quota").GetString());
+        Assert.Equal(204, (await alice.DeleteAsync(One)).Status);
+        (await alice.PutAsync("/api/v1/documents/other/content", JsonSerializer.Serialize(new { large = Noise(20_000) }))).AssertOk();
+    }
+
     [Theory]
     [InlineData("format=xml")]
     [InlineData("format=json&format=json")]
@@ -145,6 +178,16 @@ public sealed class ContentTests
         await using RestServer server = await RestServer.StartAsync();
         RestUser alice = await OwnerAsync(server);
         (await alice.GetAsync($"{One}/export?{query}")).AssertError(400, "invalid_request");
+    }
+
+    // What does not deflate.
+    private static string Noise(int length)
+    {
+        Random random = new(1);
+        return string.Create(length, random, static (text, random) =>
+        {
+            foreach (ref char c in text) c = (char)random.Next('!', '~');
+        });
     }
 
     private static async Task<RestUser> OwnerAsync(RestServer server)

@@ -201,6 +201,19 @@ public sealed class RequestTests
     }
 
     [Fact]
+    public async Task Bad_tokens_are_limited_by_address()
+    {
+        await using RestServer server = await RestServer.StartAsync(new RestServerOptions { Rates = new RateLimits { FailedCredentials = RateLimit.PerMinute(3) } });
+        RestUser alice = await server.SignInAsync("alice");
+        for (int i = 0; i < 3; i++) (await server.SendAsync(HttpMethod.Get, Documents, $"rat_{i:x64}")).AssertError(401, "unauthorized");
+        RestAnswer refused = await server.SendAsync(HttpMethod.Get, Documents, "rat_junk");
+        refused.AssertError(429, "rate_limited");
+        (await alice.GetAsync(Documents)).AssertError(429, "rate_limited");
+        server.Clock.Advance(TimeSpan.FromSeconds(int.Parse(refused.Headers["Retry-After"])));
+        (await alice.GetAsync(Documents)).AssertOk();
+    }
+
+    [Fact]
     public async Task Requests_of_users_are_limited_if_that_is_wanted()
     {
         await using RestServer server = await RestServer.StartAsync(new RestServerOptions { Rates = new RateLimits { RestUser = RateLimit.PerMinute(2) } });

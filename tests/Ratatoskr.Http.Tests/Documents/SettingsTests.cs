@@ -102,6 +102,20 @@ public sealed class SettingsTests
     }
 
     [Fact]
+    public async Task Name_of_an_expired_document_is_its_owners_at_once()
+    {
+        await using RestServer server = await RestServer.StartAsync();
+        (RestUser alice, RestUser bob) = await TwoAsync(server);
+        string automergeId = (await alice.GetAsync(One)).AssertOk().GetProperty("automergeId").GetString()!;
+        (await alice.PutAsync(One + "/content", """{"old":1}""")).AssertOk();
+        (await alice.PutAsync(One + "/expiration", """{"expiresAt":"2026-11-21T12:30:00Z"}""")).AssertOk();
+        server.Clock.Advance(TimeSpan.FromMinutes(31));
+        (await bob.PostAsync("/api/v1/documents", """{"id":"notes"}""")).AssertError(409, "conflict");
+        await alice.CreateAsync($$"""{"id":"notes","automergeId":"{{automergeId}}"}""");
+        Assert.Equal("{}", (await alice.GetAsync(One + "/export?format=json")).Text);
+    }
+
+    [Fact]
     public async Task Expiration_can_be_taken_back()
     {
         await using RestServer server = await RestServer.StartAsync();
