@@ -37,7 +37,7 @@ internal sealed record RestAnswer(int Status, byte[] Body, HttpResponseHeaders H
 /// <summary>The API, used with one token, or with none.</summary>
 internal sealed class RestClient(TestServer server, string? token) : IDisposable
 {
-    private readonly HttpClient _http = new(new SocketsHttpHandler { UseProxy = false }) { BaseAddress = new Uri(server.HttpUrl) };
+    private readonly HttpClient _http = new(LoopbackAddresses.HandlerFrom(LoopbackAddresses.Next())) { BaseAddress = new Uri(server.HttpUrl) };
 
     public string? Token => token;
 
@@ -80,6 +80,19 @@ internal sealed class RestClient(TestServer server, string? token) : IDisposable
             JsonNode page = (await GetAsync($"/documents/{document}/history?limit=100&offset={hashes.Count}")).Good().Json;
             hashes.AddRange(page["changes"]!.AsArray().Select(change => (string)change!["hash"]!));
             if (hashes.Count >= (int)page["totalChanges"]!) return [.. hashes];
+        }
+    }
+
+    /// <summary>Waits until these changes are on disk.</summary>
+    /// <returns>All that are.</returns>
+    public async Task<string[]> UntilStoredAsync(string document, params IReadOnlyCollection<string> hashes)
+    {
+        using CancellationTokenSource late = new(TimeSpan.FromSeconds(30));
+        while (true)
+        {
+            string[] stored = await HistoryAsync(document);
+            if (hashes.All(stored.Contains)) return stored;
+            Assert.False(late.IsCancellationRequested, $"{document} has {string.Join(' ', stored)}, but not all of {string.Join(' ', hashes)}");
         }
     }
 

@@ -25,6 +25,9 @@ internal sealed partial class SignedInUser : IDisposable
 
     public RestClient Rest { get; }
 
+    /// <summary>Somebody new.</summary>
+    public static Task<SignedInUser> NewAsync(TestServer server, string name) => SignInAsync(server, $"{name}-{Guid.NewGuid():N}");
+
     /// <summary>As a browser does: the popup's page, the provider's form, and back to the page that would post the token.</summary>
     public static async Task<SignedInUser> SignInAsync(TestServer server, string name)
     {
@@ -56,7 +59,7 @@ internal sealed partial class SignedInUser : IDisposable
 
     private static HttpClient Browser(TestServer server)
     {
-        HttpClient browser = new(new SocketsHttpHandler { UseProxy = false }) { BaseAddress = new Uri(server.HttpUrl) };
+        HttpClient browser = new(LoopbackAddresses.HandlerFrom(LoopbackAddresses.Next())) { BaseAddress = new Uri(server.HttpUrl) };
         browser.DefaultRequestHeaders.Add("Accept", "text/html");
         return browser;
     }

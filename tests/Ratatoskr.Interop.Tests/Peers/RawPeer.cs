@@ -1,8 +1,7 @@
-using System.Net;
-using System.Net.Sockets;
 using System.Net.WebSockets;
 using System.Threading.Channels;
 using Ratatoskr.Interop.Tests.Clients;
+using Ratatoskr.Interop.Tests.Servers;
 
 namespace Ratatoskr.Interop.Tests.Peers;
 
@@ -40,16 +39,7 @@ internal sealed class RawPeer : IAsyncDisposable
         ClientWebSocket socket = new();
         socket.Options.KeepAliveInterval = TimeSpan.Zero; // no frames of the library's own
         if (token is not null) socket.Options.SetRequestHeader("Authorization", $"Bearer {token}");
-        using HttpMessageInvoker invoker = new(new SocketsHttpHandler
-        {
-            ConnectCallback = async (context, stop) =>
-            {
-                Socket tcp = new(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp) { NoDelay = true };
-                tcp.Bind(new IPEndPoint(IPAddress.Parse(from), 0));
-                await tcp.ConnectAsync(context.DnsEndPoint.Host, context.DnsEndPoint.Port, stop);
-                return new NetworkStream(tcp, ownsSocket: true);
-            },
-        }, disposeHandler: false);
+        using HttpMessageInvoker invoker = new(LoopbackAddresses.HandlerFrom(from), disposeHandler: false);
         await socket.ConnectAsync(new Uri(url), invoker, CancellationToken.None).WaitAsync(Patience);
         return new RawPeer(socket, peerId ?? $"raw-{Guid.NewGuid():N}");
     }
