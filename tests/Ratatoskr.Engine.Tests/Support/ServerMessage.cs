@@ -39,6 +39,14 @@ internal sealed class ServerMessage
 
     public string ErrorText => Text(_message.ErrorText);
 
+    public string Quota => (string?)Field("quota") ?? "";
+
+    public long Current => (long?)Field("current") ?? -1;
+
+    public long Limit => (long?)Field("limit") ?? -1;
+
+    public long RetryAfter => (long?)Field("retryAfter") ?? -1;
+
     public string StorageId => Text(_message.StorageId);
 
     public string SessionId => Text(_message.SessionId);
@@ -91,6 +99,18 @@ internal sealed class ServerMessage
         MessageKind.Error => $"error {ErrorCode}: {ErrorText}",
         _ => $"{Kind} {Document}",
     };
+
+    private object? Field(string name)
+    {
+        System.Formats.Cbor.CborReader reader = new(Bytes);
+        for (int? left = reader.ReadStartMap(); left > 0; left--)
+        {
+            if (reader.ReadTextString() != name) reader.SkipValue();
+            else return reader.PeekState() == System.Formats.Cbor.CborReaderState.TextString ? reader.ReadTextString() : reader.ReadInt64();
+        }
+
+        return null;
+    }
 
     private static string Short(ChangeHash hash) => hash.ToString()[..6];
 
