@@ -3,8 +3,10 @@ using Ratatoskr.Engine.Access;
 using Ratatoskr.Engine.Buffers;
 using Ratatoskr.Engine.Limits;
 using Ratatoskr.Engine.Sessions;
+using Ratatoskr.Engine.Storage;
 using Ratatoskr.Engine.Tests.Support;
 using Ratatoskr.Protocol.Identifiers;
+using Ratatoskr.Protocol.Messages;
 using Ratatoskr.Storage.InMemory;
 
 namespace Ratatoskr.Simulation.Tests;
@@ -27,12 +29,15 @@ internal sealed class Schedule
     private readonly EngineLimits _limits = new();
     private readonly int _shards;
     private readonly bool _isTight;
+    private readonly bool _isSlowToDecide;
     private readonly DocumentId[] _documents;
     private readonly List<TestPeer> _peers = [];
     private readonly HashSet<TestPeer> _readers = [];
     private readonly HashSet<ChangeHash> _poison = [];
     private TestPeer? _poisoner;
     private readonly Dictionary<(TestPeer Peer, DocumentId Document), Permission> _permissions = [];
+    private readonly HashSet<(TestPeer Peer, DocumentId Document)> _forbidden = [];        // what may not be read, and all have heard of it
+    private readonly HashSet<ChangeHash> _readersChanges = [];
     private readonly List<IPeerSession> _abandoned = [];
     private readonly Action<string>? _trace;
     private TestServer _server;
@@ -49,6 +54,7 @@ internal sealed class Schedule
         _documents = [.. Enumerable.Range(0, _random.Next(1, 4)).Select(i => TestServer.Document($"{i} is a document"))];
         _shards = _random.Next(1, 3);
         _isTight = _random.Next(3) == 0;
+        _isSlowToDecide = _random.Next(2) == 0;
         bool isPoisoned = _random.Next(3) == 0;
         if (_isTight) _limits = _limits with { MemoryBudgetBytes = _shards * (TightBudgetBytes + (isPoisoned ? LinksOfOnePeerBytes : 0)) };
         if (_random.Next(4) == 0) _limits = _limits with { InlineChangesBytesMax = 0 };
@@ -79,6 +85,12 @@ internal sealed class Schedule
     public int Compactions { get; private set; }
 
     public int Poisoned => _poison.Count;
+
+    /// <summary>Changes of access on connections that were open, and credentials revoked.</summary>
+    public int AccessChanges { get; private set; }
+
+    /// <summary>Changes that peers sent who never might.</summary>
+    public int ForbiddenChanges => _readersChanges.Count;
 
     public void Run()
     {
@@ -156,6 +168,8 @@ internal sealed class Schedule
 
         TestPeer peer = Pick(_peers);
         _server.Time.Advance(_random.Next(0, 20));
+        if (_server.Access.Waiting > 0 && _random.Next(5) == 0) _server.Access.Answer(_random.Next(_server.Access.Waiting));
+        if (peer.IsConnected && _random.Next(200) == 0) Revoke(peer);
         switch (_random.Next(100))
         {
             case < 22:
@@ -193,10 +207,10 @@ internal sealed class Schedule
             case < 95:
                 SlowDownOrDrain(peer);
                 break;
-            case < 98:
+            case < 97:
                 _server.Time.Advance(_random.Next(1, 3_000));
                 break;
-            case < 99 when _random.Next(2) == 0:
+            case < 98 when _random.Next(2) == 0:
                 Crash();
                 break;
             case < 99:
@@ -218,6 +232,9 @@ internal sealed class Schedule
             int size = _random.Next(_isTight ? 3 : 20) == 0 ? 3_000 : 10;
             byte[] change = peer.Edit(id, $"{_edits++}".PadRight(size, 'x'), operations: _random.Next(10) == 0 ? 0 : 1);
             _audit.Made(peer.Name, id, change);
+            if (!_readers.Contains(peer)) continue;
+            _readersChanges.Add(peer[id].Graph.HashAt(peer[id].Graph.Count - 1));
+            if (peer.ServerId.Length > 0 && !peer.SpeaksV1Only && _random.Next(2) == 0) peer.SayChanges(id, change);      // whatever the server says
         }
 
         Trace($"{peer.Name} edits {id.ToString()[..4]} {count} times, now {peer[id].Graph.Heads[0].ToString()[..6]}");
@@ -252,7 +269,30 @@ internal sealed class Schedule
         if (_random.Next(3) == 0) peer.PeerId = PeerId.FromString($"{peer.Name}#{_random.Next(1000)}");
         Trace($"{peer.Name} joins as {peer.PeerId}");
         peer.Connect(_server.Engine);
-        peer.Connection.OnSend = message => _audit.Heard(peer.Name, message);
+        peer.Connection.OnSend = message =>
+        {
+            _audit.Heard(peer.Name, message);
+            CheckMayHear(peer, new ServerMessage(message));
+        };
+    }
+
+    // Of a document that somebody may not read he hears that, and nothing else, from the moment on that the change is in force.
+    private void CheckMayHear(TestPeer peer, ServerMessage message)
+    {
+        if (message.Kind is MessageKind.Error or MessageKind.DocUnavailable || message.Document.Length == 0) return;
+        foreach (DocumentId id in _documents)
+        {
+            if (id.ToString() == message.Document && _forbidden.Contains((peer, id))) throw new PromiseBrokenException($"{peer.Name} may not read {message.Document[..4]} and hears: {message}");
+        }
+    }
+
+    private void Revoke(TestPeer peer)
+    {
+        Trace($"{peer.Name} is revoked");
+        AccessChanges++;
+        IPeerSession session = peer.Session!;
+        _server.Bind(new ControlChange(ControlSubject.Revoked, default, peer.Name));
+        if (session is { IsEstablished: true } && peer.ServerId.Length > 0 && peer.Connection.ClosedWith is null) throw new PromiseBrokenException($"{peer.Name} was revoked and is still connected");
     }
 
     private Permission Usual(TestPeer peer) => _readers.Contains(peer) ? Permission.Read : Permission.Read | Permission.Write;
@@ -262,10 +302,17 @@ internal sealed class Schedule
     {
         bool changes = _permissions.TryGetValue((peer, id), out Permission before) && before != permission;
         _permissions[(peer, id)] = permission;
+        bool mayRead = (permission & Permission.Read) != 0;
+        if (mayRead) _forbidden.Remove((peer, id));
         _server.Access.Set(peer.Name, id, permission);
-        if (!changes) return;
-        Trace($"{peer.Name} may {permission} {id.ToString()[..4]}");
-        _server.ChangeAccess(id);
+        if (changes)
+        {
+            Trace($"{peer.Name} may {permission} {id.ToString()[..4]}");
+            AccessChanges++;
+            _server.ChangeAccess(id);
+        }
+
+        if (!mayRead) _forbidden.Add((peer, id));
     }
 
     private void Lose(TestPeer peer, bool documents)
@@ -324,13 +371,16 @@ internal sealed class Schedule
             Trace($"append of {batch.Chunks.Length} bytes to {batch.Id.ToString()[..4]}: {verdict}");
             return verdict;
         };
-        return (new TestServer(_limits, shards: _shards, store: store, kept: _disk), store);
+        TestServer server = new(_limits, shards: _shards, store: store, kept: _disk);
+        if (_isSlowToDecide) server.Access.Delays = _random;
+        return (server, store);
     }
 
     private void ComeToRest()
     {
         Trace("the faults end");
         _store.IsUnreliable = false;
+        _server.Access.Delays = null;
         EndAbandoned();
         foreach ((TestPeer Peer, DocumentId Document) key in _permissions.Keys.ToArray()) Allow(key.Peer, key.Document, Usual(key.Peer));
         foreach (TestPeer peer in _peers)
@@ -358,8 +408,9 @@ internal sealed class Schedule
     // Whether anything moved.
     private bool CarryAll()
     {
-        bool moved = _server.Scheduler.Count > 0 || _store.WaitingReads > 0 || _disk.WaitingCount > 0;
+        bool moved = _server.Scheduler.Count > 0 || _store.WaitingReads > 0 || _server.Access.Waiting > 0 || _disk.WaitingCount > 0;
         while (_store.WaitingReads > 0) _store.CompleteRead(0);
+        while (_server.Access.Waiting > 0) _server.Access.Answer(0);
         foreach (DocumentId id in _documents) _disk.Release(id);
         _disk.Commit();
         _server.Scheduler.RunAll();
@@ -387,6 +438,7 @@ internal sealed class Schedule
         {
             PeerDocument stored = StoredContent.Load(_disk, id);
             CheckOperations(id);
+            if (_readersChanges.Any(hash => stored.Graph.Contains(hash))) throw new PromiseBrokenException($"document {id.ToString()[..4]}: a reader's change is stored");
             if (_poison.Any(hash => stored.Graph.Contains(hash))) throw new PromiseBrokenException($"document {id.ToString()[..4]}: poison is stored");
             foreach (TestPeer peer in _peers)
             {

@@ -26,7 +26,7 @@ public sealed class ScheduleTests(ITestOutputHelper output)
 
         int first = Number("RATATOSKR_FIRST_SEED") ?? 0, count = Number("RATATOSKR_SCHEDULES") ?? 1_000;
         List<string> failures = [];
-        long confirmations = 0, reloads = 0, compactions = 0, poisoned = 0;
+        long confirmations = 0, reloads = 0, compactions = 0, poisoned = 0, accessChanges = 0, forbidden = 0;
         for (int seed = first; seed < first + count && failures.Count < 5; seed++)
         {
             try
@@ -37,6 +37,8 @@ public sealed class ScheduleTests(ITestOutputHelper output)
                 reloads += schedule.Reloads;
                 compactions += schedule.Compactions;
                 poisoned += schedule.Poisoned;
+                accessChanges += schedule.AccessChanges;
+                forbidden += schedule.ForbiddenChanges;
             }
             catch (Exception e)
             {
@@ -44,9 +46,9 @@ public sealed class ScheduleTests(ITestOutputHelper output)
             }
         }
 
-        output.WriteLine($"{count} schedules, {confirmations} confirmations, {reloads} documents loaded again, {compactions} snapshots stored, {poisoned} hostile changes sent");
+        output.WriteLine($"{count} schedules, {confirmations} confirmations, {reloads} documents loaded again, {compactions} snapshots stored, {poisoned} hostile and {forbidden} forbidden changes sent, {accessChanges} changes of access");
         Assert.True(failures.Count == 0, string.Join("\n\n", failures));
-        Assert.True(count < 100 || (confirmations > count && reloads > count / 10 && compactions > count && poisoned > count / 10), "too little happens in the schedules to mean anything");
+        Assert.True(count < 100 || (confirmations > count && reloads > count / 10 && compactions > count && poisoned > count / 10 && accessChanges > count && forbidden > count / 10), "too little happens in the schedules to mean anything");
     }
 
     private static string Story(int seed)

@@ -133,10 +133,13 @@ internal sealed class TestServer : IDisposable
         await InForceAsync(await Control.AppendAsync(new ControlChange(ControlSubject.Access, document, ""), CancellationToken.None));
 
     /// <summary>The same without giving the thread away: everything that waits runs first, so that the order is always the same.</summary>
-    public void ChangeAccess(DocumentId document)
+    public void ChangeAccess(DocumentId document) => Bind(new ControlChange(ControlSubject.Access, document, ""));
+
+    /// <summary>The same for any change.</summary>
+    public void Bind(ControlChange change)
     {
         Scheduler.RunAll();
-        Task inForce = ChangeAccessOffThreadAsync(document);
+        Task inForce = BindOffThreadAsync(change);
         SpinWait.SpinUntil(() =>
         {
             Scheduler.RunAll();
@@ -164,9 +167,9 @@ internal sealed class TestServer : IDisposable
     public IReadOnlyList<byte[]> Stored(DocumentId id) =>
         [.. Store.LoadAsync(id, CancellationToken.None).AsTask().GetAwaiter().GetResult().Tail.Select(t => t.Chunks.ToArray())];
 
-    private async Task ChangeAccessOffThreadAsync(DocumentId document)
+    private async Task BindOffThreadAsync(ControlChange change)
     {
-        ControlNumber number = await Control.AppendAsync(new ControlChange(ControlSubject.Access, document, ""), CancellationToken.None);
+        ControlNumber number = await Control.AppendAsync(change, CancellationToken.None);
         await Control.InForceAsync(number, CancellationToken.None);
     }
 
