@@ -1,3 +1,4 @@
+using Ratatoskr.Engine.Limits;
 using Ratatoskr.Engine.Sessions;
 using Ratatoskr.Engine.Tests.Support;
 using Ratatoskr.Protocol.Identifiers;
@@ -11,13 +12,21 @@ public sealed class AllocationTests : IDisposable
     private const int Measured = 1_000;
     private static readonly DocumentId Doc = TestServer.Document("steady");
 
-    private readonly TestServer _server = new();
+    private TestServer _server = new();
+    private AccountServer? _accounts;
 
-    public void Dispose() => _server.Dispose();
-
-    [Fact]
-    public void Acknowledgement_that_needs_no_answer_allocates_nothing()
+    public void Dispose()
     {
+        _server.Dispose();
+        _accounts?.Dispose();
+    }
+
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public void Acknowledgement_that_needs_no_answer_allocates_nothing(bool accounts)
+    {
+        if (accounts) UseAccounts();
         (IPeerSession session, SilentConnection connection, byte[] frame) = Silent("bob", InStep());
         int answered = connection.Messages;
 
@@ -25,9 +34,12 @@ public sealed class AllocationTests : IDisposable
         Assert.Equal(answered, connection.Messages);
     }
 
-    [Fact]
-    public void Relayed_ephemeral_allocates_nothing()
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public void Relayed_ephemeral_allocates_nothing(bool accounts)
     {
+        if (accounts) UseAccounts();
         TestPeer ann = InStep();
         (_, SilentConnection listener, _) = Silent("bob", ann);
         byte[][] frames = new byte[Warmup + Measured][];
@@ -62,9 +74,19 @@ public sealed class AllocationTests : IDisposable
         return received.IsCompletedSuccessfully;
     }
 
+    // Access is checked, messages and bytes are counted.
+    private void UseAccounts()
+    {
+        _server.Dispose();
+        _accounts = new AccountServer(new RateLimits { UserBandwidth = new RateLimit(1L << 40, 60) });
+        _accounts.Accounts.Register(Doc, "ann", ("bob", Ratatoskr.Engine.Access.Permission.Read));
+        _server = _accounts.Server;
+        foreach (string user in new[] { "ann", "bob" }) _accounts.Limiter!.TryTake(RateLimitKind.UserBandwidth, user, 1, new Timestamp(_server.Time.GetUtcNow().ToUnixTimeMilliseconds()), out _);   // once per user
+    }
+
     private TestPeer InStep()
     {
-        TestPeer ann = _server.Connect("ann");
+        TestPeer ann = _server.Connect(new TestPeer("ann", token: "ann"));
         ann.Open(Doc);
         ann.Edit(Doc, "first");
         _server.Settle();
@@ -75,7 +97,7 @@ public sealed class AllocationTests : IDisposable
     private (IPeerSession Session, SilentConnection Connection, byte[] Acknowledgement) Silent(string name, TestPeer like)
     {
         SilentConnection connection = new();
-        IPeerSession session = _server.Engine.Accept(connection, new ConnectionInfo { Path = "/" });
+        IPeerSession session = _server.Engine.Accept(connection, new ConnectionInfo { Path = "/", Authorization = $"Bearer {name}" });
         TestPeer sayer = new(name);
         sayer.Documents[Doc] = like[Doc];
         sayer.Join();

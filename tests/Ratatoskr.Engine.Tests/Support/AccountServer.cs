@@ -15,7 +15,7 @@ internal sealed class AccountServer : IAuthenticator, IDisposable
         SynchronizationContext.SetSynchronizationContext(null);
         Ledger = new QuotaLedger(Accounts);
         Resolver = new AccessResolver(Accounts, Control, Ledger);
-        Server = new TestServer(engineLimits, manualCommit, shards, accounts: this, limiter: limits is null ? null : new RateLimiter(limits));
+        Server = new TestServer(engineLimits, manualCommit, shards, accounts: this, limiter: Limiter = limits is null ? null : new RateLimiter(limits));
     }
 
     public FakeAccounts Accounts { get; } = new();
@@ -27,6 +27,8 @@ internal sealed class AccountServer : IAuthenticator, IDisposable
     public AccessResolver Resolver { get; }
 
     public TestServer Server { get; }
+
+    public RateLimiter? Limiter { get; }
 
     /// <summary>Credentials that are not valid any more.</summary>
     public HashSet<string> Revoked { get; } = [];

@@ -47,6 +47,8 @@ internal sealed class ServerMessage
 
     public long RetryAfter => (long?)Field("retryAfter") ?? -1;
 
+    public string UserId => Text(_message.UserId);
+
     public string StorageId => Text(_message.StorageId);
 
     public string SessionId => Text(_message.SessionId);

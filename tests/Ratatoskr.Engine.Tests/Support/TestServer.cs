@@ -73,6 +73,9 @@ internal sealed class TestServer : IDisposable
         return peer;
     }
 
+    /// <summary>Takes a peer along that connects by itself.</summary>
+    public void Watch(TestPeer peer) => _peers.Add(peer);
+
     /// <summary>Carries the peer's words to the engine, and lets the engine work until it has nothing left to do.</summary>
     public void Carry(TestPeer peer)
     {

@@ -39,6 +39,28 @@ public sealed class WebSocketConnectionTests
     }
 
     [Fact]
+    public async Task Peer_that_answers_a_ping_is_alive_and_one_that_does_not_is_not()
+    {
+        ManualTime time = new();
+        await using TestServer server = await TestServer.StartAsync(time: time);
+        (RawClient client, TestSession session) = await server.UpgradeRawAsync();
+        using RawClient closing = client;
+
+        Task<bool> first = session.Connection.AnswersAsync(2_000).AsTask(), second = session.Connection.AnswersAsync(2_000).AsTask();
+        Assert.Equal(Opcode.Ping, (await client.ReadFrameAsync()).Opcode);
+        await client.WriteAsync(RawClient.Frame(Opcode.Pong, []));
+        Assert.True(await first);
+        Assert.True(await second);
+
+        Task<bool> third = session.Connection.AnswersAsync(2_000).AsTask();
+        Assert.Equal(Opcode.Ping, (await client.ReadFrameAsync()).Opcode);
+        time.Advance(TimeSpan.FromSeconds(2));
+        Assert.False(await third);
+        session.Connection.Close(CloseCode.Normal, "");
+        Assert.False(await session.Connection.AnswersAsync(2_000));
+    }
+
+    [Fact]
     public async Task Message_of_megabytes_goes_in_and_out_whole()
     {
         await using TestServer server = await TestServer.StartAsync();

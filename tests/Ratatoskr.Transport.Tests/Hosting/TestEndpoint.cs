@@ -70,6 +70,10 @@ internal sealed class TestSession(IPeerConnection connection) : IPeerSession
         return default;
     }
 
+    public bool WasToldOfNoHello { get; private set; }
+
+    public void HelloTimedOut() => WasToldOfNoHello = true;
+
     public void Drained()
     {
         Interlocked.Increment(ref _drainedCount);

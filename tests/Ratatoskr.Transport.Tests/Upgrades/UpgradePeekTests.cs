@@ -27,6 +27,30 @@ public sealed class UpgradePeekTests
         Assert.DoesNotContain("Sec-WebSocket-Extensions", head, StringComparison.OrdinalIgnoreCase);
     }
 
+    [Theory]
+    [InlineData("https://app.example", true)]
+    [InlineData("https://evil.example", false)]
+    [InlineData("null", false)]
+    [InlineData("http://localhost", true)]                             // the server's own pages
+    [InlineData("http://localhost.evil.example", false)]
+    [InlineData(null, true)]                                   // no browser
+    public async Task Only_pages_of_allowed_origins_may_connect(string? origin, bool mayConnect)
+    {
+        await using TestServer server = await TestServer.StartAsync(new TransportOptions { AllowsOrigin = static origin => origin == "https://app.example" });
+        string request = RawClient.UpgradeRequest("/sync", origin is null ? "" : $"Origin: {origin}\r\n");
+        using RawClient client = await server.ConnectRawAsync();
+        await client.WriteAsync(request);
+        Assert.StartsWith(mayConnect ? "HTTP/1.1 101" : "HTTP/1.1 403", await client.ReadHeadAsync(), StringComparison.Ordinal);
+
+        // The same by the HTTP stack, which sees the second request of a connection.
+        using RawClient second = await server.ConnectRawAsync();
+        await second.WriteAsync("GET /nothing HTTP/1.1\r\nHost: h\r\n\r\n");
+        await second.ReadHeadAsync();
+        await second.ReadAsync("d\r\nhttp:/nothing\r\n0\r\n\r\n".Length);
+        await second.WriteAsync(request);
+        Assert.StartsWith(mayConnect ? "HTTP/1.1 101" : "HTTP/1.1 403", await second.ReadHeadAsync(), StringComparison.Ordinal);
+    }
+
     [Fact]
     public async Task Upgrade_and_first_frame_byte_by_byte()
     {
