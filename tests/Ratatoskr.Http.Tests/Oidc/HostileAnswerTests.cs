@@ -119,6 +119,19 @@ public sealed class HostileAnswerTests
     }
 
     [Fact]
+    public async Task A_name_is_text_wherever_it_is_shown()
+    {
+        const string Name = "</script><script>alert(1)</script>\u2028<!--";
+        await using HostileProvider provider = await HostileProvider.StartAsync();
+        provider.Claims = static claims => claims["name"] = Name;
+        await using SignInServer server = await SignInServer.StartAsync(provider.Settings);
+        RestAnswer page = await SignInAsync(server, provider);
+        Assert.DoesNotContain("alert(1)</script>", page.Text, StringComparison.Ordinal);
+        Assert.DoesNotContain("<!--", page.Text, StringComparison.Ordinal);
+        Assert.Equal(Name, SignInServer.PageData(page).GetProperty("user").GetProperty("name").GetString());
+    }
+
+    [Fact]
     public async Task A_new_key_is_fetched_when_it_is_first_used_and_invented_ones_do_not_cause_storms()
     {
         await using HostileProvider provider = await HostileProvider.StartAsync();

@@ -116,6 +116,15 @@ public sealed class PopupTests(Popups popups) : IClassFixture<Popups>
     }
 
     [Fact]
+    public async Task A_program_gets_its_code_when_the_person_approves()
+    {
+        JsonElement result = Result("program");
+        Assert.StartsWith("A program on this computer (127.0.0.1:", result.GetProperty("seen").GetProperty("who").GetString(), StringComparison.Ordinal);
+        Assert.Equal("dev:frank", result.GetProperty("user").GetProperty("id").GetString());
+        (await popups.Server.GetAsync("/api/v1/auth/userinfo", result.GetProperty("token").GetString())).AssertOk();
+    }
+
+    [Fact]
     public void It_is_not_shown_in_a_frame() => Assert.Equal(0, Result("framed").GetProperty("seen").GetProperty("fields").GetInt32());
 
     [Fact]

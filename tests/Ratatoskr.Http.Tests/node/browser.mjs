@@ -1,5 +1,6 @@
 // Signs in by the popup in a real, headless Chromium, in every way a person can; prints one JSON line with what the app's page saw each time.
 //   node browser.mjs '{"server":"http://127.0.0.1:…"[,"issued":"http://127.0.0.1:… (the same, with a real provider)"]}'
+import { createHash, randomBytes } from "node:crypto"
 import { createServer } from "node:http"
 import { chromium } from "playwright-core"
 
@@ -20,6 +21,9 @@ const html = `<!DOCTYPE html><title>app</title><script>
 const app = createServer((_, response) => response.setHeader("content-type", "text/html").end(html))
 await new Promise(listening => app.listen(0, "127.0.0.1", listening))
 const origin = `http://127.0.0.1:${app.address().port}`
+
+const program = createServer((_, response) => response.end("signed in"))
+await new Promise(listening => program.listen(0, "127.0.0.1", listening))
 
 const browser = await chromium.launch({ executablePath: process.env.CHROMIUM ?? "/usr/bin/chromium", args: ["--no-sandbox"] }) // root in a container has none; the pages are ours
 
@@ -106,6 +110,30 @@ const scenarios = {
     await page.waitForSelector("#approve", { state: "attached" })
     return { seen: await shown(page) }
   },
+  // A command-line program: a loopback port, a verifier, and the person's click.
+  program: async () => {
+    const verifier = randomBytes(32).toString("base64url")
+    const query = new Promise(resolve => program.once("request", request => resolve(new URL(request.url, "http://x").searchParams)))
+    const parameters = new URLSearchParams({
+      redirect_uri: `http://127.0.0.1:${program.address().port}/done`,
+      code_challenge: createHash("sha256").update(verifier).digest("base64url"),
+      code_challenge_method: "S256",
+      state: "mine",
+    })
+    const page = await browser.newPage()
+    await page.goto(`${server}/api/v1/auth/login?${parameters}`)
+    await name(page, "frank")
+    await page.waitForSelector("#approve:visible")
+    const first = await shown(page)
+    await page.click("#approve")
+    const answer = await query
+    const exchange = await fetch(server + "/api/v1/auth/token", {
+      method: "POST",
+      headers: { "content-type": "application/json" },
+      body: JSON.stringify({ code: answer.get("code"), state: answer.get("state"), code_verifier: verifier }),
+    })
+    return { seen: first, ...(await exchange.json()) }
+  },
   framed: async () => {
     const page = await browser.newPage()
     await page.goto(origin)
@@ -139,3 +167,4 @@ for (const [scenario, run] of Object.entries(scenarios)) {
 console.log(JSON.stringify({ origin, ...results }))
 await browser.close()
 app.close()
+program.close()
