@@ -32,17 +32,17 @@ internal sealed class DocumentContentEndpoints(DocumentApi api)
         CommitOptions now = new(api.Time.GetUtcNow().ToUnixTimeSeconds());
         for (int attempt = 1; ; attempt++)
         {
-            Replacement made;
+            ContentReplacement? made;
             try
             {
-                made = await api.Contents.OpenAsync(document.AutomergeId, NewActor(), opened => Replace(opened, body.Root, ifHeads, now), context.RequestAborted).ConfigureAwait(false);
+                made = await api.Contents.OpenAsync(document.AutomergeId, NewActor(), Replace, context.RequestAborted).ConfigureAwait(false);
             }
             catch (DocumentException e)
             {
                 return ApiAnswer.Invalid(e.Message);
             }
 
-            if (made.IsMoved) return ApiAnswer.Moved("The content has been changed meanwhile");
+            if (made is null) return ApiAnswer.Moved("The content has been changed meanwhile");
             if (made.Hash is not { } hash) return Replaced(made.Size, made.Heads);
             IReadOnlyList<ChangeHash>? onlyIf = ifHeads is not null || attempt < AttemptsMax ? made.Before : null;
             Submission outcome = await api.Contents.SubmitAsync(document.AutomergeId, principal, made.Chunk, hash, onlyIf, context.RequestAborted).ConfigureAwait(false);
@@ -60,6 +60,9 @@ internal sealed class DocumentContentEndpoints(DocumentApi api)
                     return ApiAnswer.Error(StatusCodes.Status503ServiceUnavailable, "unavailable", "The document cannot be had at the moment");
             }
         }
+
+        ContentReplacement? Replace(Document opened) =>
+            ifHeads is null || opened.Heads.SequenceEqual(ifHeads) ? ContentReplacement.Make(opened, body.Root, now) : null;
     }
 
     public async Task<ApiAnswer> ExportAsync(HttpContext context, Principal principal)
@@ -106,35 +109,6 @@ internal sealed class DocumentContentEndpoints(DocumentApi api)
         return new ActorId(actor.ToArray());
     }
 
-    // The root's keys become those of the body. What is the same already stays, and texts become others by the fewest edits, so that what others write beside it stays too.
-    private static Replacement Replace(Document document, JsonElement body, ChangeHash[]? ifHeads, CommitOptions now)
-    {
-        IReadOnlyList<ChangeHash> before = document.Heads;
-        if (ifHeads is not null && !before.SequenceEqual(ifHeads)) return new Replacement(default, default, before, before, 0, IsMoved: true);
-        ChangeHash? hash;
-        using (Transaction edit = document.Begin(now))
-        {
-            foreach (string key in edit.View.Keys(ObjectId.Root))
-            {
-                if (!body.TryGetProperty(key, out _)) edit.Delete(ObjectId.Root, key);
-            }
-
-            foreach (JsonProperty property in body.EnumerateObject())
-            {
-                bool isText = property.Value.ValueKind == JsonValueKind.String;
-                if (isText && edit.View.GetAll(ObjectId.Root, property.Name) is [{ Value: { IsObject: true } only }] && only.AsObjectKind() == ObjectKind.Text)
-                    edit.UpdateText(only.AsObject(), property.Value.GetString()!);
-                else
-                    edit.PutJson(ObjectId.Root, property.Name, property.Value);
-            }
-
-            hash = edit.Commit();
-        }
-
-        ReadOnlyMemory<byte> chunk = hash is { } made ? document.ChangeByHash(made) : default;
-        return new Replacement(hash, chunk, before, document.Heads, document.ChangeCount == 0 ? 0 : document.Save().Length);
-    }
-
     private static ApiAnswer Replaced(long size, IReadOnlyList<ChangeHash> heads) =>
         ApiAnswer.Json(new ContentBody(true, size, DocumentHeads.Names(heads)), ApiJson.Default.ContentBody).With("ETag", DocumentHeads.Tag(heads));
 
@@ -148,7 +122,4 @@ internal sealed class DocumentContentEndpoints(DocumentApi api)
         "document_too_large" => ApiAnswer.Error(StatusCodes.Status413PayloadTooLarge, "document_too_large", refused.Message),
         _ => ApiAnswer.Error(StatusCodes.Status500InternalServerError, "internal_error", "the change was not taken"),
     };
-
-    private readonly record struct Replacement(
-        ChangeHash? Hash, ReadOnlyMemory<byte> Chunk, IReadOnlyList<ChangeHash> Before, IReadOnlyList<ChangeHash> Heads, long Size, bool IsMoved = false);
 }

@@ -119,7 +119,8 @@ internal static class PatchWriter
         }
     }
 
-    private static void WriteValue(Utf8JsonWriter json, Value value)
+    /// <summary>A scalar, or the beginning of an object, which comes empty.</summary>
+    public static void WriteValue(Utf8JsonWriter json, Value value)
     {
         switch (value.Kind)
         {

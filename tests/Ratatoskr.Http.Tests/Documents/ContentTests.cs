@@ -51,9 +51,34 @@ public sealed class ContentTests
     {
         await using RestServer server = await RestServer.StartAsync();
         RestUser alice = await OwnerAsync(server);
-        const string content = """{"a":1,"text":"same"}""";
+        const string content = """{"a":1,"b":0,"c":-1.5,"d":null,"list":[1,{"x":[]}],"map":{"y":{"z":"deep"}},"text":"same"}""";
         RestAnswer first = await alice.PutAsync(One + "/content", content);
         Assert.Equal(first.ETag, (await alice.PutAsync(One + "/content", content)).ETag);
+        Assert.Equal(1, (await alice.GetAsync(One + "/history")).AssertOk().GetProperty("totalChanges").GetInt32());
+    }
+
+    [Fact]
+    public async Task Maps_are_changed_where_they_differ_and_lists_as_a_whole()
+    {
+        await using RestServer server = await RestServer.StartAsync();
+        RestUser alice = await OwnerAsync(server);
+        (await alice.PutAsync(One + "/content", """{"map":{"keep":{"a":1},"go":1,"text":"x"},"list":[1,2],"kind":{"a":1}}""")).AssertOk();
+        string heads = (await alice.GetAsync(One + "/export?format=json")).ETag!.Trim('"');
+        (await alice.PutAsync(One + "/content", """{"map":{"keep":{"a":1},"come":true,"text":"xy"},"list":[1,3],"kind":[1]}""")).AssertOk();
+        Assert.Equal("""{"kind":[1],"list":[1,3],"map":{"come":true,"keep":{"a":1},"text":"xy"}}""", (await alice.GetAsync(One + "/export?format=json")).Text);
+        string[] paths = [.. (await alice.GetAsync($"{One}/diff?from={heads}")).AssertOk().GetProperty("patches").EnumerateArray().Select(patch => patch.GetProperty("path").GetRawText())];
+        Assert.DoesNotContain(paths, path => path == """["map"]""" || path.StartsWith("""["map","keep""", StringComparison.Ordinal));
+        Assert.Contains("""["map","go"]""", paths);
+    }
+
+    [Fact]
+    public async Task Many_keys_take_no_longer_than_they_are_many()
+    {
+        await using RestServer server = await RestServer.StartAsync();
+        RestUser alice = await OwnerAsync(server);
+        string content = $"{{{string.Join(',', Enumerable.Range(0, 50_000).Select(i => $"\"k{i:d5}\":{i}"))}}}";
+        (await alice.PutAsync(One + "/content", content)).AssertOk();
+        (await alice.PutAsync(One + "/content", content)).AssertOk();
         Assert.Equal(1, (await alice.GetAsync(One + "/history")).AssertOk().GetProperty("totalChanges").GetInt32());
     }
 
