@@ -1,3 +1,5 @@
+using System.Net.Http.Headers;
+using System.Text;
 using System.Text.Json.Nodes;
 using Ratatoskr.Interop.Tests.Clients;
 using Ratatoskr.Interop.Tests.Peers;
@@ -29,6 +31,43 @@ public class ApiAndClientsTests(Stage stage)
         JsonNode export = await alice.Rest.ExportAsync(document);
         Assert.Equal(("by the API again", 3), ((string?)export["title"], (int)export["count"]!));
         Assert.Equal((await client.ReadAsync(document)).Heads.Order(), (await alice.Rest.HeadsAsync(document)).Order());
+    }
+
+    [Fact]
+    public async Task Nothing_is_lost_when_a_client_and_the_api_write_at_once()
+    {
+        const int Edits = 60, Puts = 10;
+        TestServer server = await stage.AccountsAsync();
+        using SignedInUser alice = await SignedInUser.SignInAsync(server, "alice-and-her-client");
+        string document = await alice.Rest.CreateAsync();
+        (await alice.Rest.PutAsync($"/documents/{document}/content", """{"typed":{},"put":0}""")).Good();
+        await using JsRepo client = await JsRepo.OpenAsync(await stage.ClientsAsync(Versions.Current), server.SyncUrl, token: alice.Token);
+        await client.UntilReadyAsync(document);
+        Task typing = Task.Run(async () =>
+        {
+            for (int i = 0; i < Edits; i++) await client.ChangeAsync(document, $"d.typed.k{i} = {i}");
+        });
+
+        // What was read is put back with one key changed, for the heads it was read at: what was written in between and not read cannot be undone by it.
+        using HttpClient http = new(new SocketsHttpHandler { UseProxy = false }) { BaseAddress = new Uri(server.HttpUrl) };
+        http.DefaultRequestHeaders.Authorization = new AuthenticationHeaderValue("Bearer", alice.Token);
+        for (int i = 1; i <= Puts;)
+        {
+            using HttpResponseMessage export = await http.GetAsync($"/api/v1/documents/{document}/export?format=json");
+            JsonNode content = JsonNode.Parse(await export.Content.ReadAsStringAsync())!;
+            content["put"] = i;
+            using HttpRequestMessage put = new(HttpMethod.Put, $"/api/v1/documents/{document}/content") { Content = new StringContent(content.ToJsonString(), Encoding.UTF8, "application/json") };
+            put.Headers.IfMatch.Add(export.Headers.ETag!);
+            using HttpResponseMessage answer = await http.SendAsync(put);
+            if (answer.IsSuccessStatusCode) i++;
+            else Assert.Equal(412, (int)answer.StatusCode);
+        }
+
+        await typing;
+        await client.UntilAcknowledgedAsync(document);
+        JsonNode end = await alice.Rest.ExportAsync(document);
+        Assert.Equal((Puts, Edits), ((int)end["put"]!, end["typed"]!.AsObject().Count));
+        Assert.Equal(1 + Edits + Puts, (await alice.Rest.HistoryAsync(document)).Length);
     }
 
     [Fact]
