@@ -17,7 +17,7 @@ public sealed class Popups : IAsyncLifetime
 
     public async ValueTask InitializeAsync()
     {
-        Tools.Need(browser: true);
+        if (Tools.Missing(browser: true) is not null) return;
         Server = await SignInServer.StartAsync(pages: static app => app.MapGet("/own", (RequestDelegate)(static context => context.Response.WriteAsync("a page of the server's own"))));
         await using RealProvider provider = await RealProvider.StartAsync();
         Issued = await SignInServer.StartAsync(provider.Settings("public-es256"));
@@ -137,6 +137,7 @@ public sealed class PopupTests(Popups popups) : IClassFixture<Popups>
 
     private JsonElement Result(string scenario)
     {
+        Tools.Need(browser: true);
         JsonElement result = popups.Results.GetProperty(scenario);
         Assert.False(result.TryGetProperty("failed", out JsonElement why), why.ToString());
         return result;

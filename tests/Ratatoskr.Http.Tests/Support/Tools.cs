@@ -7,12 +7,16 @@ internal static class Tools
 
     private static string Browser => Environment.GetEnvironmentVariable("CHROMIUM") ?? "/usr/bin/chromium";
 
-    /// <summary>Skips the test, saying why; in CI fails it.</summary>
+    /// <summary>What is not there, and how to get it; null when nothing is missing.</summary>
+    public static string? Missing(bool browser) =>
+        !Directory.Exists(Path.Combine(Node, "node_modules")) ? "the npm packages are not installed: run ./test.sh once, or `npm ci` in tests/Ratatoskr.Http.Tests/node"
+        : browser && !File.Exists(Browser) ? $"there is no browser at {Browser}: install chromium, or name one in CHROMIUM"
+        : null;
+
+    /// <summary>Skips the test, saying why; in CI fails it. Called by tests, not by class fixtures: a fixture that skips fails.</summary>
     public static void Need(bool browser = false)
     {
-        string? missing = !Directory.Exists(Path.Combine(Node, "node_modules")) ? "the npm packages are not installed: run ./test.sh once, or `npm ci` in tests/Ratatoskr.Http.Tests/node"
-            : browser && !File.Exists(Browser) ? $"there is no browser at {Browser}: install chromium, or name one in CHROMIUM"
-            : null;
+        string? missing = Missing(browser);
         if (Environment.GetEnvironmentVariable("CI") == "true") Assert.Null(missing);
         else Assert.SkipWhen(missing is not null, missing ?? "");
     }
