@@ -17,6 +17,7 @@ internal sealed partial class AccountServices : IAsyncDisposable
 {
     private const int SweptAtOnce = 100;
     private static readonly TimeSpan SweepEvery = TimeSpan.FromHours(1);
+    private static readonly TimeSpan FirstSweepAfter = TimeSpan.FromMinutes(1);
 
     private readonly SqliteAccountStore _store;
     private readonly ILogger _log;
@@ -101,9 +102,10 @@ internal sealed partial class AccountServices : IAsyncDisposable
     // What has ended is refused by its date; the sweep only frees the room it takes.
     private async Task SweepAsync(CancellationToken stop)
     {
-        using PeriodicTimer timer = new(SweepEvery);
+        using PeriodicTimer timer = new(FirstSweepAfter);                 // a server that is restarted often sweeps too
         while (await timer.WaitForNextTickAsync(stop).ConfigureAwait(false))
         {
+            timer.Period = SweepEvery;
             try
             {
                 await _store.SweepCredentialsAsync(TimeProvider.System.GetUtcNow(), stop).ConfigureAwait(false);
