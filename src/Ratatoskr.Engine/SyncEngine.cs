@@ -4,7 +4,9 @@ using Ratatoskr.Engine.Limits;
 using Ratatoskr.Engine.Sessions;
 using Ratatoskr.Engine.Shards;
 using Ratatoskr.Engine.Storage;
+using Ratatoskr.Protocol;
 using Ratatoskr.Protocol.Identifiers;
+using Ratatoskr.Protocol.WebSockets;
 
 namespace Ratatoskr.Engine;
 
@@ -103,7 +105,15 @@ public sealed class SyncEngine : ISyncEndpoint, IAsyncDisposable
     /// <summary>For tests, while nothing runs: what is in memory of a document.</summary>
     internal DocumentContent? ContentOf(DocumentId id) => _shards.For(id.Text).Shard.ContentOf(id);
 
-    public IPeerSession Accept(IPeerConnection connection, ConnectionInfo info) => new PeerSession(_host, connection, info);
+    public IPeerSession Accept(IPeerConnection connection, ConnectionInfo info)
+    {
+        ArgumentNullException.ThrowIfNull(info);
+
+        // URLs end up in logs and histories; whoever sends a token there must notice. Where nobody has tokens, it is a query like any other.
+        if (_host.Limiter is not null && info.HasTokenInQuery)
+            throw new ProtocolException(CloseCode.PolicyViolation, "a token goes into the Authorization header or an auth message, not into the URL");
+        return new PeerSession(_host, connection, info);
+    }
 
     /// <summary>
     /// Completes when everything taken so far is on disk and acknowledged, or <paramref name="stop"/> says to stop waiting. For a graceful stop, after the last connection has stopped reading.

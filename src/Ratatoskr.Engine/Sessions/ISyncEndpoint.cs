@@ -72,6 +72,10 @@ public sealed record ConnectionInfo
     /// <summary>The query without its question mark, or empty.</summary>
     public string Query { get; init; } = "";
 
+    /// <summary>Whether somebody has put a token where it does not belong.</summary>
+    public bool HasTokenInQuery =>
+        Query.Split('&').Any(static part => part.StartsWith("token=", StringComparison.Ordinal) || part.StartsWith("access_token=", StringComparison.Ordinal));
+
     public string? Host { get; init; }
 
     /// <summary>Sent by browsers only.</summary>

@@ -29,6 +29,9 @@ internal sealed class RawPeer : IAsyncDisposable
     /// <summary>How the server ended the connection; null while it has not, or when it said nothing.</summary>
     public WebSocketCloseStatus? CloseStatus => _socket.CloseStatus;
 
+    /// <summary>Its words with that.</summary>
+    public string? CloseReason => _socket.CloseStatusDescription;
+
     /// <summary>Opens the WebSocket and says nothing.</summary>
     /// <param name="url">where the server is</param>
     /// <param name="peerId">null: a random one</param>

@@ -195,6 +195,7 @@ public class SocketAttackTests(Stage stage)
             await using RawPeer peer = await RawPeer.ConnectAsync($"{server.SyncUrl}?{name}={owner.Token}", from: LoopbackAddresses.Next());
             await peer.UntilClosedAsync();
             Assert.Equal(WebSocketCloseStatus.PolicyViolation, peer.CloseStatus);
+            Assert.EndsWith("not into the URL", peer.CloseReason, StringComparison.Ordinal);
         }
     }
 
