@@ -160,7 +160,7 @@ internal sealed class Schedule
 
     private void Step()
     {
-        if (_poisoner is not null && _random.Next(12) == 0)
+        if (_poisoner is not null && _random.Next(6) == 0)
         {
             if (_poisoner.IsConnected) Poison();
             else Join(_poisoner);
@@ -169,6 +169,13 @@ internal sealed class Schedule
         TestPeer peer = Pick(_peers);
         _server.Time.Advance(_random.Next(0, 20));
         if (_server.Access.Waiting > 0 && _random.Next(5) == 0) _server.Access.Answer(_random.Next(_server.Access.Waiting));
+        if (_server.Access.Waiting > 0 && peer != _poisoner && _random.Next(8) == 0)
+        {
+            Allow(peer, Pick(_documents), Permission.None);    // while it is decided
+            TestPeer other = Pick(_peers);
+            Allow(other, Pick(_documents), Usual(other));
+        }
+
         if (peer.IsConnected && _random.Next(200) == 0) Revoke(peer);
         switch (_random.Next(100))
         {
