@@ -1,5 +1,5 @@
-using Ratatoskr.Engine.Limits;
 using Ratatoskr.Engine.Access;
+using Ratatoskr.Engine.Limits;
 using Ratatoskr.Engine.Tests.Support;
 using Ratatoskr.Protocol.Identifiers;
 using Ratatoskr.Protocol.WebSockets;
