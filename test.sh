@@ -65,12 +65,22 @@ npm_parts() {
 # The browser tests drive a real Chromium. Without one, and without the right to install it, they say so.
 chromium() {
   command -v chromium >/dev/null && return 0
+  apt_install chromium
+}
+
+apt_install() {
   local as=()
   if [ "$(id -u)" -ne 0 ]; then
     sudo -n true || return 1
     as=(sudo -n)
   fi
-  "${as[@]}" apt-get update && DEBIAN_FRONTEND=noninteractive "${as[@]}" apt-get install -y --no-install-recommends chromium
+  "${as[@]}" apt-get update && DEBIAN_FRONTEND=noninteractive "${as[@]}" apt-get install -y --no-install-recommends "$1"
+}
+
+# Accounts are kept in the system's SQLite, which small installations lack; without it the tests of accounts fail.
+sqlite() {
+  /sbin/ldconfig -p 2>/dev/null | grep -q 'libsqlite3\.so\.0' && return 0
+  apt_install libsqlite3-0
 }
 
 # One test project; its counts come from its report, so a process that dies without one counts as a failure.
@@ -113,6 +123,10 @@ if wanted Ratatoskr.Http.Tests || wanted Ratatoskr.Interop.Tests; then
     say "chromium: not installed and cannot be installed here"
     tail -n 3 "$results/chromium.log"
   fi
+fi
+if ! sqlite >"$results/sqlite.log" 2>&1; then
+  say "libsqlite3: not installed and cannot be installed here"
+  tail -n 3 "$results/sqlite.log"
 fi
 for project in tests/*/*.Tests.csproj; do
   name=$(basename "$project" .csproj)

@@ -1,3 +1,5 @@
+using System.Text;
+
 namespace Ratatoskr.Http.Oidc;
 
 /// <summary>
@@ -10,15 +12,14 @@ public static class IssuerPin
 
     /// <summary>Pins the issuer at the first start with one.</summary>
     /// <exception cref="IOException">The folder holds another issuer's users.</exception>
-    public static void Check(string dataFolder, string issuer)
+    public static void Check(string dataFolder, string issuer, DurableWrite write)
     {
+        ArgumentNullException.ThrowIfNull(write);
         ArgumentNullException.ThrowIfNull(issuer);
         string path = Path.Combine(dataFolder, FileName), wanted = issuer.TrimEnd('/');
         if (!File.Exists(path))
         {
-            string unfinished = path + ".new";
-            File.WriteAllText(unfinished, wanted + "\n");
-            File.Move(unfinished, path, overwrite: true);
+            write(path, Encoding.UTF8.GetBytes(wanted + "\n"));
             return;
         }
 

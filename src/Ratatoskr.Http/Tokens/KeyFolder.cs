@@ -8,7 +8,9 @@ namespace Ratatoskr.Http.Tokens;
 /// server's user alone. Backups leave the folder out: without it sessions end and API tokens no longer match, and nothing else is lost.
 /// </summary>
 /// <remarks>Used at the start, by the one process that holds the data folder.</remarks>
-public sealed class KeyFolder(string folder)
+/// <param name="folder">It must be there.</param>
+/// <param name="write">Writes the files it makes.</param>
+public sealed class KeyFolder(string folder, DurableWrite write)
 {
     public const string SessionSigning = "session-signing";
     public const string TokenHashing = "token-hashing";
@@ -50,30 +52,11 @@ public sealed class KeyFolder(string folder)
         return key.Length >= KeyBytesMin ? key : throw new IOException($"the key file {path} holds {key.Length} bytes, and a key needs at least {KeyBytesMin}");
     }
 
-    // Complete or not there: a start that dies half-way leaves no short key behind.
+    // API tokens are worth nothing without the key they were hashed with: it is on disk before the first of them is.
     private byte[] Make(string path)
     {
         byte[] key = RandomNumberGenerator.GetBytes(KeyBytesMin);
-        string unfinished = path + ".new";
-        FileStreamOptions options = new() { Mode = FileMode.CreateNew, Access = FileAccess.Write };
-        if (OperatingSystem.IsWindows())
-        {
-            Directory.CreateDirectory(folder);
-        }
-        else
-        {
-            Directory.CreateDirectory(folder, OwnerOnly | UnixFileMode.UserExecute);
-            options.UnixCreateMode = OwnerOnly;
-        }
-
-        File.Delete(unfinished); // of a start that died here
-        using (FileStream file = new(unfinished, options))
-        {
-            file.Write(Encoding.ASCII.GetBytes(Convert.ToHexStringLower(key) + "\n"));
-            file.Flush(flushToDisk: true);
-        }
-
-        File.Move(unfinished, path);
+        write(path, Encoding.ASCII.GetBytes(Convert.ToHexStringLower(key) + "\n"));
         return key;
     }
 }

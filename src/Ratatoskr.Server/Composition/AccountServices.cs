@@ -8,6 +8,7 @@ using Ratatoskr.Http.Oidc;
 using Ratatoskr.Http.Tokens;
 using Ratatoskr.Protocol.Identifiers;
 using Ratatoskr.Server.Configuration;
+using Ratatoskr.Storage.Faster.Folders;
 using Ratatoskr.Storage.Sqlite;
 
 namespace Ratatoskr.Server.Composition;
@@ -29,7 +30,9 @@ internal sealed partial class AccountServices : IAsyncDisposable
         _store = store;
         _log = log;
         Control = control;
-        KeyFolder keys = new(Path.Combine(options.DataDirectory, "keys"));
+        string keyFolder = Path.Combine(options.DataDirectory, "keys");
+        DurableFiles.CreateDirectory(keyFolder);
+        KeyFolder keys = new(keyFolder, DurableFiles.Replace);
         Sessions = new SessionTokens(options.Accounts.JwtSecret ?? keys.Open(KeyFolder.SessionSigning));
         Tokens = new ApiTokens(keys.Open(KeyFolder.TokenHashing));
         Authenticator = new AccountAuthenticator(store, Sessions, Tokens, TimeProvider.System);
@@ -64,7 +67,7 @@ internal sealed partial class AccountServices : IAsyncDisposable
     /// <exception cref="IOException">The database, a key or the pinned issuer stands in the way; the message is one sentence.</exception>
     public static async Task<AccountServices> OpenAsync(ServerOptions options, IChunkStore chunks, IControlLog control, ILoggerFactory loggers)
     {
-        if (options.Accounts.Provider is { } provider) IssuerPin.Check(options.DataDirectory, provider.Issuer);
+        if (options.Accounts.Provider is { } provider) IssuerPin.Check(options.DataDirectory, provider.Issuer, DurableFiles.Replace);
         SqliteAccountStore store = await SqliteAccountStore.OpenAsync(new SqliteAccountStoreOptions
         {
             Folder = options.DataDirectory,

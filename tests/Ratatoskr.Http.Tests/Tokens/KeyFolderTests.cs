@@ -1,6 +1,7 @@
 using System.Runtime.Versioning;
 using Ratatoskr.Http.Oidc;
 using Ratatoskr.Http.Tokens;
+using Ratatoskr.Storage.Faster.Folders;
 
 namespace Ratatoskr.Http.Tests.Tokens;
 
@@ -19,7 +20,7 @@ public sealed class KeyFolderTests : IDisposable
         byte[] first = Open();
         Assert.Equal(32, first.Length);
         Assert.Equal(first, Open());
-        Assert.NotEqual(first, new KeyFolder(Path.Combine(_folder, "keys")).Open(KeyFolder.TokenHashing));
+        Assert.NotEqual(first, Keys().Open(KeyFolder.TokenHashing));
         Assert.Equal(UnixFileMode.UserRead | UnixFileMode.UserWrite, File.GetUnixFileMode(KeyFile));
         Assert.Equal(UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute, File.GetUnixFileMode(Path.GetDirectoryName(KeyFile)!));
     }
@@ -59,10 +60,17 @@ public sealed class KeyFolderTests : IDisposable
     [Fact]
     public void The_issuer_is_pinned()
     {
-        IssuerPin.Check(_folder, "https://id.example.org/app/");
-        IssuerPin.Check(_folder, "https://id.example.org/app");
-        Assert.Contains("another provider's users", Assert.Throws<IOException>(() => IssuerPin.Check(_folder, "https://evil.example.org")).Message, StringComparison.Ordinal);
+        IssuerPin.Check(_folder, "https://id.example.org/app/", DurableFiles.Replace);
+        IssuerPin.Check(_folder, "https://id.example.org/app", DurableFiles.Replace);
+        Assert.Contains("another provider's users", Assert.Throws<IOException>(() => IssuerPin.Check(_folder, "https://evil.example.org", DurableFiles.Replace)).Message, StringComparison.Ordinal);
     }
 
-    private byte[] Open() => new KeyFolder(Path.Combine(_folder, "keys")).Open(KeyFolder.SessionSigning);
+    private KeyFolder Keys()
+    {
+        string folder = Path.Combine(_folder, "keys");
+        DurableFiles.CreateDirectory(folder);
+        return new KeyFolder(folder, DurableFiles.Replace);
+    }
+
+    private byte[] Open() => Keys().Open(KeyFolder.SessionSigning);
 }

@@ -4,7 +4,7 @@ namespace Ratatoskr.Storage.Faster.Folders;
 
 /// <summary>Small files and directory entries that must be there after a power cut. .NET cannot sync a directory, so libc does.</summary>
 /// <remarks>Safe on any thread, for different paths.</remarks>
-internal static partial class DurableFiles
+public static partial class DurableFiles
 {
     private const int ReadOnlyDirectory = 0x10000;   // O_RDONLY | O_DIRECTORY (Linux)
 
