@@ -61,9 +61,6 @@ public sealed class SyncEngine : ISyncEndpoint, IAsyncDisposable
     // Sizes of documents that were written are recorded this often, in ticks.
     private const int RecordTicks = 3;
 
-    // Control changes that are brought to the shards together.
-    private const int ControlBatchMax = 1_000;
-
     private readonly SessionHost _host;
     private readonly ShardSet _shards;
     private readonly Workers _workers;
@@ -73,6 +70,7 @@ public sealed class SyncEngine : ISyncEndpoint, IAsyncDisposable
     private readonly Task _pumps;
     private readonly EngineClock _clock;
     private Task _recording = Task.CompletedTask;
+    private ulong _brought;
     private int _ticks;
 
     public SyncEngine(SyncEngineOptions options)
@@ -104,6 +102,9 @@ public sealed class SyncEngine : ISyncEndpoint, IAsyncDisposable
 
     /// <summary>For tests, while nothing runs: what is in memory of a document.</summary>
     internal DocumentContent? ContentOf(DocumentId id) => _shards.For(id.Text).Shard.ContentOf(id);
+
+    /// <summary>For tests: the last control change that the shards have in their mailboxes.</summary>
+    internal ControlNumber Brought => new(Volatile.Read(ref _brought));
 
     public IPeerSession Accept(IPeerConnection connection, ConnectionInfo info)
     {
@@ -183,33 +184,24 @@ public sealed class SyncEngine : ISyncEndpoint, IAsyncDisposable
 
     private async Task PumpControlAsync(CancellationToken stop)
     {
-        List<Task> applied = [];
+        Task inForce = Task.CompletedTask;
         try
         {
-            while (await _options.Control.Inputs.WaitToReadAsync(stop))
+            await foreach (ControlInput input in _options.Control.Inputs.ReadAllAsync(stop))
             {
-                ControlNumber last = default;
-                applied.Clear();
-                while (applied.Count < ControlBatchMax && _options.Control.Inputs.TryRead(out ControlInput? input))
+                switch (input)
                 {
-                    switch (input)
-                    {
-                        case ControlChanged changed:
-                            Bring(changed, applied);
-                            last = changed.Number;
-                            break;
-                        case LeaseLost:
-                            _shards.PostToAll(new ShardInput { Kind = ShardInputKind.LeaseLost });
-                            break;
-                        case Rejoined:
-                            _shards.PostToAll(new ShardInput { Kind = ShardInputKind.Rejoined });
-                            break;
-                    }
+                    case ControlChanged changed:
+                        inForce = ConfirmAsync(inForce, changed.Number, Bring(changed));
+                        Volatile.Write(ref _brought, changed.Number.Value);
+                        break;
+                    case LeaseLost:
+                        _shards.PostToAll(new ShardInput { Kind = ShardInputKind.LeaseLost });
+                        break;
+                    case Rejoined:
+                        _shards.PostToAll(new ShardInput { Kind = ShardInputKind.Rejoined });
+                        break;
                 }
-
-                if (applied.Count == 0) continue;
-                await Task.WhenAll(applied);
-                _options.Control.Applied(last);
             }
         }
         catch (OperationCanceledException)
@@ -219,17 +211,22 @@ public sealed class SyncEngine : ISyncEndpoint, IAsyncDisposable
     }
 
     // What concerns one document is its shard's affair; the rest is everybody's. Nobody decides by what was known before.
-    private void Bring(ControlChanged changed, List<Task> applied)
+    private Task Bring(ControlChanged changed)
     {
         _options.Access.Changed(changed.Change);
         if (changed.Change.Kind == ControlSubject.Revoked) _host.Registry.Revoke(changed.Change.Subject);
-        if (!changed.Change.Document.IsDefault)
-        {
-            applied.Add(_shards.For(changed.Change.Document.Text).ApplyAsync(changed.Number, changed.Change));
-            return;
-        }
+        if (!changed.Change.Document.IsDefault) return _shards.For(changed.Change.Document.Text).ApplyAsync(changed.Number, changed.Change);
+        Task[] applied = new Task[_shards.Count];
+        for (int i = 0; i < applied.Length; i++) applied[i] = _shards[i].ApplyAsync(changed.Number, changed.Change);
+        return Task.WhenAll(applied);
+    }
 
-        for (int i = 0; i < _shards.Count; i++) applied.Add(_shards[i].ApplyAsync(changed.Number, changed.Change));
+    // In order. A shard that still stores what was taken before one change has applied the next ones all the same.
+    private async Task ConfirmAsync(Task before, ControlNumber number, Task applied)
+    {
+        await before;
+        await applied;
+        _options.Control.Applied(number);
     }
 
     private async Task PumpFeedAsync(CancellationToken stop)

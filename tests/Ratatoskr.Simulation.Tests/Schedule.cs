@@ -298,7 +298,7 @@ internal sealed class Schedule
         Trace($"{peer.Name} is revoked");
         AccessChanges++;
         IPeerSession session = peer.Session!;
-        _server.Bind(new ControlChange(ControlSubject.Revoked, default, peer.Name));
+        _ = _server.BeginBind(new ControlChange(ControlSubject.Revoked, default, peer.Name));
         if (session is { IsEstablished: true } && peer.ServerId.Length > 0 && peer.Connection.ClosedWith is null) throw new PromiseBrokenException($"{peer.Name} was revoked and is still connected");
     }
 
@@ -316,7 +316,7 @@ internal sealed class Schedule
         {
             Trace($"{peer.Name} may {permission} {id.ToString()[..4]}");
             AccessChanges++;
-            _server.ChangeAccess(id);
+            _ = _server.BeginBind(new ControlChange(ControlSubject.Access, id, ""));
         }
 
         if (!mayRead) _forbidden.Add((peer, id));

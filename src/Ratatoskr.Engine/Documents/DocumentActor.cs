@@ -86,7 +86,7 @@ internal sealed class DocumentActor
     /// <summary>Everything in memory can be had again: from the store, and queued changes from the peers that sent them.</summary>
     public bool CanEvict => Content is not null && !MustWait && !Writes.HasUncommitted && !Compaction.IsStoring;
 
-    public bool IsForgettable => Links.Count == 0 && _waiting.Count == 0 && !MustWait && !Writes.IsStoring && !Compaction.IsStoring && _quarantine is null && (Content is null || CanEvict);
+    public bool IsForgettable => Links.Count == 0 && _waiting.Count == 0 && !MustWait && !Writes.IsStoring && !Writes.IsSettling && !Compaction.IsStoring && _quarantine is null && (Content is null || CanEvict);
 
     /// <summary>A worker, or a message that waits for one, depends on the content as it is.</summary>
     public bool IsBusy => _busy > 0;
@@ -297,8 +297,31 @@ internal sealed class DocumentActor
         effects.Work(job);
     }
 
+    /// <summary>Who may do what has changed. What was taken under older decisions is on disk, or given up, before the change counts as in force.</summary>
+    public void AccessChanged(ControlDelivery delivery, Timestamp now, IEffects effects)
+    {
+        // Whose queued changes they are is not kept; whoever may still write sends them again. What a worker has is judged when it is back.
+        if (!IsLent && Content?.Queue is { Count: > 0 }) Reload(now, effects);
+        Access.Changed(effects);
+        Settle(delivery, now, effects);
+    }
+
+    /// <summary>A control change is in force here when what was taken before it is on disk, or given up.</summary>
+    public void Settle(ControlDelivery delivery, Timestamp now, IEffects effects)
+    {
+        if (Writes.HasFailed) Reload(now, effects);          // the store may refuse for long: the authors are asked again, under what they may now
+        Writes.Settle(delivery);
+    }
+
+    /// <summary>The peer's credential was revoked: what it has sent and waits for other changes is given up.</summary>
+    public void ForgetQueued(PeerLink link, Timestamp now, IEffects effects)
+    {
+        if (link.HasQueued) Reload(now, effects);
+    }
+
     public void Appended(ulong number, AppendOutcome outcome, Exception? error, Timestamp now, IEffects effects)
     {
+        Writes.Returned(number);
         if (!Writes.Awaits(number)) return;                  // the document was read anew meanwhile
         if (outcome == AppendOutcome.Stored && error is null)
         {
@@ -319,7 +342,8 @@ internal sealed class DocumentActor
 
         _shard.Log.AppendFailed(Id, number, error);
         Writes.Failed();
-        _shard.RetryLater(this);
+        if (Writes.IsSettling) Reload(now, effects);
+        else _shard.RetryLater(this);
     }
 
     /// <summary>Gives the content up and reads it again: another writer has moved the truth.</summary>
@@ -377,7 +401,7 @@ internal sealed class DocumentActor
 
         Links.Clear();
         _waiting.Clear();
-        Writes.Clear();
+        Writes.Abandon();
         Evict();
         Quota.Detach();
         _deletion?.Done.TrySetException(new InvalidOperationException($"document {Id} met an internal error"));

@@ -10,8 +10,12 @@ namespace Ratatoskr.Engine.Documents;
 /// <remarks>Owned by the document.</remarks>
 internal sealed class DocumentWrites(DocumentActor document, Shard shard)
 {
+    // In no store operation yet.
+    private const ulong NotStored = ulong.MaxValue;
+
     private readonly StoreQueue _store = new();
     private readonly List<PeerLink> _held = new(0);           // those that await a commit and do not know yet which
+    private List<(ulong After, ControlDelivery Change)>? _settling;
     private int _unstoredFrom;
 
     /// <summary>The last store operation known to be on disk, with all before it.</summary>
@@ -24,6 +28,12 @@ internal sealed class DocumentWrites(DocumentActor document, Shard shard)
     public bool HasUnstored => _unstoredFrom < document.Content!.Graph.Count;
 
     public bool HasUncommitted => IsStoring || HasUnstored;
+
+    /// <summary>Something could not be stored, and will be tried again.</summary>
+    public bool HasFailed => _store.HasFailed;
+
+    /// <summary>Control changes wait for what was taken before them.</summary>
+    public bool IsSettling => _settling is not null;
 
     /// <summary>What is surely on disk: a snapshot of it may replace what the store has of it.</summary>
     public StoredPart Stored => _store.Stored;
@@ -91,6 +101,7 @@ internal sealed class DocumentWrites(DocumentActor document, Shard shard)
         }
 
         _held.Clear();
+        if (_settling is not null) SettleAfter(_store.Last);
         shard.Recharge(document);
     }
 
@@ -111,12 +122,29 @@ internal sealed class DocumentWrites(DocumentActor document, Shard shard)
     public void Complete(ulong number)
     {
         _store.Complete(number);
+        ReleaseSettled();
         foreach (PeerLink link in document.Links)
         {
             if (link.Dirty && link.OwnChangesIn <= Committed) document.Mark(link);
         }
 
         if (!_store.HoldsSnapshot && document.Content is not null && HasUnstored) shard.MarkDirty(document);
+    }
+
+    /// <summary>Holds a control change back until what was taken so far is on disk or given up.</summary>
+    public void Settle(ControlDelivery change)
+    {
+        bool hasUnstored = document.IsLent || (document.Content is not null && HasUnstored);
+        if (!hasUnstored && !IsStoring && !_store.HasGivenUp) return;
+        change.Hold();
+        (_settling ??= []).Add((hasUnstored ? NotStored : _store.Last, change));
+    }
+
+    /// <summary>The store has answered, one way or the other.</summary>
+    public void Returned(ulong number)
+    {
+        _store.Returned(number);
+        ReleaseSettled();
     }
 
     /// <summary>An operation may not have been stored; it will be sent again.</summary>
@@ -136,6 +164,39 @@ internal sealed class DocumentWrites(DocumentActor document, Shard shard)
         }
 
         _held.Clear();
+        if (_settling is not null) SettleAfter(_store.Last);
+    }
+
+    /// <summary>The same after an internal error: nobody hears of results any more.</summary>
+    public void Abandon()
+    {
+        Clear();
+        foreach ((_, ControlDelivery change) in _settling ?? []) change.Release();
+        _settling = null;
+    }
+
+    // Everything taken so far is in operations up to this one.
+    private void SettleAfter(ulong number)
+    {
+        for (int i = 0; i < _settling!.Count; i++)
+        {
+            if (_settling[i].After == NotStored) _settling[i] = (number, _settling[i].Change);
+        }
+
+        ReleaseSettled();
+    }
+
+    private void ReleaseSettled()
+    {
+        if (_settling is null || _store.HasGivenUp) return;
+        for (int i = _settling.Count - 1; i >= 0; i--)
+        {
+            if (_settling[i].After > Committed) continue;
+            _settling[i].Change.Release();
+            _settling.RemoveAt(i);
+        }
+
+        if (_settling.Count == 0) _settling = null;
     }
 
     // The oldest decision among this turn's writers: what any of them may no longer do must not be stored.

@@ -12,6 +12,7 @@ internal sealed class StoreOperation
     private readonly SnapshotVersion _read;
     private readonly TailRange _folded;
     private readonly Fence _fence;
+    private int _calls;                                           // more than one when it was repeated
 
     public StoreOperation(ulong number, StoredPart after, in AppendBatch append, Fence fence)
     {
@@ -42,8 +43,15 @@ internal sealed class StoreOperation
 
     public bool Done { get; set; }
 
+    /// <summary>The store has not answered every call yet.</summary>
+    public bool IsUnderWay => _calls > 0;
+
+    /// <summary>The store has answered a call.</summary>
+    public void Returned() => _calls--;
+
     public void Start(IEffects effects)
     {
+        _calls++;
         if (_snapshot is null) effects.Append(Number, _append, _fence);
         else effects.StoreSnapshot(Number, _append.Id, _read, _snapshot, _folded, _fence);
     }

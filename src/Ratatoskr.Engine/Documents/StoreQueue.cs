@@ -7,6 +7,7 @@ namespace Ratatoskr.Engine.Documents;
 internal sealed class StoreQueue
 {
     private readonly Queue<StoreOperation> _operations = new(0);
+    private readonly List<StoreOperation> _givenUp = new(0);      // those that the store still has
     private int _snapshots;
     private bool _disturbed;                                      // something failed: the store may have the operations in another order
 
@@ -23,6 +24,12 @@ internal sealed class StoreQueue
 
     /// <summary>The number up to which all is on disk.</summary>
     public ulong Committed { get; private set; }
+
+    /// <summary>Something failed, and will be started again.</summary>
+    public bool HasFailed => _disturbed && Count > 0;
+
+    /// <summary>The store still has operations that nobody waits for any more.</summary>
+    public bool HasGivenUp => _givenUp.Count > 0;
 
     /// <summary>A snapshot is on its way; appends wait for it, so that they are counted after it.</summary>
     public bool HoldsSnapshot => _snapshots > 0;
@@ -45,6 +52,22 @@ internal sealed class StoreQueue
         }
 
         return false;
+    }
+
+    /// <summary>The store has answered a call, one way or the other.</summary>
+    public void Returned(ulong number)
+    {
+        foreach (StoreOperation operation in _operations)
+        {
+            if (operation.Number == number) operation.Returned();
+        }
+
+        for (int i = _givenUp.Count - 1; i >= 0; i--)
+        {
+            if (_givenUp[i].Number != number) continue;
+            _givenUp[i].Returned();
+            if (!_givenUp[i].IsUnderWay) _givenUp.RemoveAt(i);
+        }
     }
 
     public void Complete(ulong number)
@@ -86,6 +109,11 @@ internal sealed class StoreQueue
     /// <summary>Gives up waiting: what the store holds is read anew.</summary>
     public void Clear()
     {
+        foreach (StoreOperation operation in _operations)
+        {
+            if (operation.IsUnderWay) _givenUp.Add(operation);
+        }
+
         _operations.Clear();
         _snapshots = 0;
         Committed = Last;

@@ -150,7 +150,7 @@ internal sealed class Shard
                 ((DocumentActor)input.Result!).Deleted(input.Outcome == AppendOutcome.Stored && input.Error is null, input.Error, now, effects);
                 break;
             case ShardInputKind.ControlChanged:
-                ControlChanged(((ControlDelivery)input.Result!).Change, effects);
+                ControlChanged((ControlDelivery)input.Result!, now, effects);
                 break;
             case ShardInputKind.Rejoined:
             case ShardInputKind.LeaseLost:
@@ -354,7 +354,8 @@ internal sealed class Shard
         Gossip.Forget(slot);
         foreach (PeerLink link in slot.Links.Values)
         {
-            if (!session.IsRevoked) PeerStates.Save(link, effects);
+            if (session.IsRevoked) link.Document.ForgetQueued(link, Now, effects);
+            else PeerStates.Save(link, effects);
             link.Document.Close(link);
         }
     }
@@ -369,16 +370,22 @@ internal sealed class Shard
         }
     }
 
-    private void ControlChanged(ControlChange change, IEffects effects)
+    private void ControlChanged(ControlDelivery delivery, Timestamp now, IEffects effects)
     {
-        if (change.Kind == ControlSubject.Revoked) return;        // its sessions have been ended
-        if (!change.Document.IsDefault)
+        ControlChange change = delivery.Change;
+        if (change.Kind == ControlSubject.Revoked)
         {
-            if (Find(change.Document) is { } document) document.Access.Changed(effects);
-            return;
+            // Its sessions have been ended.
+            foreach (DocumentActor document in _documents.Values) document.Settle(delivery, now, effects);
         }
-
-        foreach (DocumentActor document in _documents.Values) document.Access.Changed(effects);
+        else if (change.Document.IsDefault)
+        {
+            foreach (DocumentActor document in _documents.Values) document.AccessChanged(delivery, now, effects);
+        }
+        else if (Find(change.Document) is { } document)
+        {
+            document.AccessChanged(delivery, now, effects);
+        }
     }
 
     private void Delete(DocumentId id, Deletion deletion, Timestamp now, IEffects effects)

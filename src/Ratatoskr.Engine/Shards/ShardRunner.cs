@@ -69,12 +69,15 @@ internal sealed class ShardRunner : IThreadPoolWorkItem, IEffects
         }
     }
 
-    /// <summary>Completes when a control change has been applied here and everything it caused has been told to the connections.</summary>
+    /// <summary>
+    /// Completes when a control change has been applied here, everything it caused has been told to the connections, and what was taken under older decisions
+    /// is on disk or given up: nothing of it is stored any more.
+    /// </summary>
     public Task ApplyAsync(ControlNumber number, ControlChange change)
     {
         ControlDelivery delivery = new(change);
         PostLater(new ShardInput { Kind = ShardInputKind.ControlChanged, Number = number.Value, Result = delivery });
-        return delivery.Applied.Task;
+        return delivery.InForce;
     }
 
     void IThreadPoolWorkItem.Execute() => Run();
@@ -224,7 +227,7 @@ internal sealed class ShardRunner : IThreadPoolWorkItem, IEffects
         _touched.Clear();
         foreach (ref ShardInput input in inputs)
         {
-            if (input.Result is ControlDelivery delivery) delivery.Applied.SetResult();
+            if (input.Result is ControlDelivery delivery) delivery.Release();
         }
 
         _turn.Clear();

@@ -69,18 +69,7 @@ internal sealed class AccountServer : IAuthenticator, IDisposable
         Bind(ControlSubject.Access, id);
     }
 
-    public void Bind(ControlChange change)
-    {
-        Server.Scheduler.RunAll();
-        Task bound = AppendAsync(change);
-        Assert.True(SpinWait.SpinUntil(
-            () =>
-            {
-                Server.Scheduler.RunAll();
-                return bound.IsCompleted;
-            },
-            TimeSpan.FromSeconds(30)));
-    }
+    public void Bind(ControlChange change) => Server.Bind(change);
 
     public async ValueTask<AuthenticationResult> AuthenticateAsync(Credentials credentials, ConnectionInfo connection)
     {
@@ -97,11 +86,5 @@ internal sealed class AccountServer : IAuthenticator, IDisposable
             ExpiresAt = Ends.TryGetValue(token, out DateTimeOffset end) ? end : null,
             Scopes = Ratatoskr.Engine.Access.Scopes.Of(Scopes.GetValueOrDefault(token)),
         });
-    }
-
-    private async Task AppendAsync(ControlChange change)
-    {
-        ControlNumber number = await Control.AppendAsync(change, CancellationToken.None);
-        await Control.InForceAsync(number, CancellationToken.None);
     }
 }

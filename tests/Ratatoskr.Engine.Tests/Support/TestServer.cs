@@ -139,16 +139,27 @@ internal sealed class TestServer : IDisposable
     public void ChangeAccess(DocumentId document) => Bind(new ControlChange(ControlSubject.Access, document, ""));
 
     /// <summary>The same for any change.</summary>
-    public void Bind(ControlChange change)
+    public void Bind(ControlChange change) => Assert.True(IsBound(BeginBind(change)), "the change does not come into force");
+
+    /// <summary>Returns when the shards have heard of the change and said what follows from it.</summary>
+    /// <returns>Completes when it is in force.</returns>
+    public Task BeginBind(ControlChange change)
     {
         Scheduler.RunAll();
-        Task inForce = BindOffThreadAsync(change);
-        SpinWait.SpinUntil(() =>
+        ControlNumber number = Control.AppendAsync(change, CancellationToken.None).AsTask().GetAwaiter().GetResult();
+        Assert.True(SpinWait.SpinUntil(() => Engine.Brought.Value >= number.Value, TimeSpan.FromSeconds(30)));
+        Scheduler.RunAll();
+        return Control.InForceAsync(number, CancellationToken.None).AsTask();
+    }
+
+    /// <summary>Whether a change comes into force: what the shards say is heard by other threads.</summary>
+    public bool IsBound(Task change) => SpinWait.SpinUntil(
+        () =>
         {
             Scheduler.RunAll();
-            return inForce.IsCompleted;
-        });
-    }
+            return change.IsCompleted;
+        },
+        TimeSpan.FromSeconds(30));
 
     public async Task InForceAsync(ControlNumber number)
     {
@@ -169,12 +180,6 @@ internal sealed class TestServer : IDisposable
     /// <summary>The stored appends since the snapshot.</summary>
     public IReadOnlyList<byte[]> Stored(DocumentId id) =>
         [.. Store.LoadAsync(id, CancellationToken.None).AsTask().GetAwaiter().GetResult().Tail.Select(t => t.Chunks.ToArray())];
-
-    private async Task BindOffThreadAsync(ControlChange change)
-    {
-        ControlNumber number = await Control.AppendAsync(change, CancellationToken.None);
-        await Control.InForceAsync(number, CancellationToken.None);
-    }
 
     public void Dispose()
     {
