@@ -8,7 +8,7 @@ public sealed class EngineMetrics : IDisposable
 {
     public const string MeterName = "Ratatoskr.Engine";
 
-    private readonly Meter _meter = new(MeterName);
+    private readonly Meter _meter;
     private readonly Counter<long> _sessions;
     private readonly Counter<long> _replaced;
     private readonly Counter<long> _badFrames;
@@ -34,8 +34,9 @@ public sealed class EngineMetrics : IDisposable
     private readonly Counter<long> _rateLimited;
     private readonly Counter<long> _quotaExceeded;
 
-    public EngineMetrics()
+    public EngineMetrics(IMeterFactory? meters)
     {
+        _meter = meters?.Create(MeterName) ?? new Meter(MeterName);
         _sessions = _meter.CreateCounter<long>("ratatoskr.sessions", description: "Hellos accepted");
         _replaced = _meter.CreateCounter<long>("ratatoskr.sessions.replaced", description: "Connections closed because their peer id joined again");
         _badFrames = _meter.CreateCounter<long>("ratatoskr.frames.bad", description: "Frames that were no message, or none that fits");

@@ -1,3 +1,4 @@
+using System.Diagnostics.Metrics;
 using Ratatoskr.Engine.Access;
 using Ratatoskr.Engine.Documents;
 using Ratatoskr.Engine.Limits;
@@ -26,6 +27,9 @@ public sealed record SyncEngineOptions
     public required TimeProvider Time { get; init; }
 
     public required EngineLog Log { get; init; }
+
+    /// <summary>Makes the engine's meter; null: one that belongs to the engine alone.</summary>
+    public IMeterFactory? Meters { get; init; }
 
     /// <summary>Identifies the store to peers across restarts; they key their saved sync states on it.</summary>
     public required string StorageId { get; init; }
@@ -77,6 +81,7 @@ public sealed class SyncEngine : ISyncEndpoint, IAsyncDisposable
     {
         ArgumentNullException.ThrowIfNull(options);
         _options = options;
+        Metrics = new EngineMetrics(options.Meters);
         if (options.Limiter is { } limiter) limiter.Metrics = Metrics;
         StorageId storageId = StorageId.FromString(options.StorageId);
         PeerId peerId = PeerId.FromString($"ratatoskr-{options.StorageId}");
@@ -92,7 +97,7 @@ public sealed class SyncEngine : ISyncEndpoint, IAsyncDisposable
         _pumps = Task.WhenAll(PumpControlAsync(_stop.Token), PumpFeedAsync(_stop.Token));
     }
 
-    public EngineMetrics Metrics { get; } = new();
+    public EngineMetrics Metrics { get; }
 
     /// <summary>Reads and writes documents for the API.</summary>
     public DocumentContents Contents { get; }

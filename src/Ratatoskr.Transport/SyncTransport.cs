@@ -1,6 +1,7 @@
 using System.Diagnostics.Metrics;
 using Microsoft.AspNetCore.Connections;
 using Microsoft.Extensions.Logging;
+using Ratatoskr.Engine.Metering;
 using Ratatoskr.Engine.Sessions;
 using Ratatoskr.Protocol;
 using Ratatoskr.Protocol.WebSockets;
@@ -15,6 +16,8 @@ namespace Ratatoskr.Transport;
 /// <remarks>Safe on any thread. One timer serves all connections.</remarks>
 public sealed partial class SyncTransport : IAsyncDisposable
 {
+    public const string MeterName = "Ratatoskr.Transport";
+
     // Deadlines are met to within one sweep: a second, or a quarter of the shortest time-out when that is less.
     private static readonly TimeSpan SweepPeriodMax = TimeSpan.FromSeconds(1);
 
@@ -41,6 +44,7 @@ public sealed partial class SyncTransport : IAsyncDisposable
         _logger = logger;
         _time = time;
         _startTimestamp = time.GetTimestamp();
+        ShowLevels(meter);
         TimeSpan period = SweepPeriod(options);
         _sweep = time.CreateTimer(static state => ((SyncTransport)state!).Sweep(), this, period, period);
     }
@@ -84,7 +88,7 @@ public sealed partial class SyncTransport : IAsyncDisposable
 
         TaskCompletionSource allClosed = new(TaskCreationOptions.RunContinuationsAsynchronously);
         _allClosed = allClosed;
-        ForEachConnection(static connection => connection.Close(CloseCode.GoingAway, "server stops"));
+        ForEachConnection(CloseForStop);
         if (ConnectionCount == 0) allClosed.TrySetResult();
         try
         {
@@ -93,7 +97,7 @@ public sealed partial class SyncTransport : IAsyncDisposable
         catch (OperationCanceledException)
         {
             LogStopCuts(ConnectionCount);
-            ForEachConnection(static connection => connection.Abort());
+            ForEachConnection(static connection => connection.Cut());
         }
     }
 
@@ -121,7 +125,7 @@ public sealed partial class SyncTransport : IAsyncDisposable
         _table.Add(connection);
 
         // An upgrade that was admitted just before the stop and comes after its round of closes.
-        if (_allClosed is not null) connection.Close(CloseCode.GoingAway, "server stops");
+        if (_allClosed is not null) CloseForStop(connection);
         try
         {
             await connection.RunAsync(_endpoint, info).ConfigureAwait(false);
@@ -129,6 +133,7 @@ public sealed partial class SyncTransport : IAsyncDisposable
         finally
         {
             _table.Remove(connection);
+            connection.EndsFor(ConnectionEnd.Gone);
             Metrics.Closed();
             Leave();
         }
@@ -158,7 +163,25 @@ public sealed partial class SyncTransport : IAsyncDisposable
         long total = Interlocked.Add(ref _inboundBytes, bytes);
         if (bytes <= 0 || total <= Options.InboundBytesMax) return;
         Interlocked.Add(ref _inboundBytes, -bytes);
+        Metrics.InboundRefused();
         throw new ProtocolException(CloseCode.TryAgainLater, "too many large messages are arriving at once");
+    }
+
+    private void ShowLevels(Meter meter)
+    {
+        meter.ShowGauge("ratatoskr.connections.limit", "{connection}", "WebSockets that may be open", () => Options.ConnectionCountMax);
+        meter.ShowLevel("ratatoskr.sockets.swept", "{connection}", "sockets with a deadline: WebSockets, upgrades under way, closed ones that still have something to send", () => _table.Count);
+        meter.ShowLevel("ratatoskr.inbound.buffered", "By", "bytes of large messages that have begun to arrive", () => Volatile.Read(ref _inboundBytes));
+        meter.ShowGauge("ratatoskr.inbound.limit", "By", "what such bytes may be in all", () => Options.InboundBytesMax);
+        meter.ShowLevel("ratatoskr.outbound.queued", "By", "bytes that wait for sockets, all send queues together", QueuedBytes);
+    }
+
+    // Only when somebody asks: 20,000 connections take a fraction of a millisecond.
+    private long QueuedBytes()
+    {
+        long bytes = 0;
+        ForEachConnection(connection => bytes += connection.QueuedBytes);
+        return bytes;
     }
 
     private static TimeSpan SweepPeriod(TransportOptions options)
@@ -204,6 +227,12 @@ public sealed partial class SyncTransport : IAsyncDisposable
         {
             LogSweepFailed(e);
         }
+    }
+
+    private static void CloseForStop(WebSocketConnection connection)
+    {
+        connection.EndsFor(ConnectionEnd.ServerStops);
+        connection.Close(CloseCode.GoingAway, "server stops");
     }
 
     private void ForEachConnection(Action<WebSocketConnection> act)

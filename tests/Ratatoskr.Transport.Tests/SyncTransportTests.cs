@@ -29,7 +29,7 @@ public sealed class SyncTransportTests
         await client.CloseOutputAsync(WebSocketCloseStatus.NormalClosure, null, Cancel);
         await stopping;
         Assert.Equal(0, server.Transport.ConnectionCount);
-        Assert.Equal(0, server.Count("ratatoskr.connections.open"));
+        Assert.Equal(0, server.Count("ratatoskr.connections.active"));
     }
 
     [Fact]

@@ -7,6 +7,8 @@ namespace Ratatoskr.Http.Oidc;
 /// <remarks>Safe on any thread once <see cref="Listening"/> is set, which is before the first request.</remarks>
 public sealed class PublicAddress(Uri? configured)
 {
+    private static readonly string[] s_forwarding = ["Forwarded", "X-Forwarded-For", "X-Forwarded-Host", "X-Forwarded-Proto", "X-Real-IP", "Via"];
+
     /// <summary>With the real port; known when the port is open.</summary>
     public Uri Listening { get; set; } = new("http://localhost");
 
@@ -31,5 +33,14 @@ public sealed class PublicAddress(Uri? configured)
         HostString host = request.Host;
         return (host.Port ?? (request.IsHttps ? 443 : 80)) == Listening.Port
             && (host.Host.Equals("localhost", StringComparison.OrdinalIgnoreCase) || (IPAddress.TryParse(host.Host.Trim('[', ']'), out IPAddress? address) && IPAddress.IsLoopback(address)));
+    }
+
+    /// <summary>Whether a request comes from this machine, under this machine's name, and not through a proxy or tunnel that speaks for others.</summary>
+    public bool IsThisMachine(HttpContext context)
+    {
+        ArgumentNullException.ThrowIfNull(context);
+        return context.Connection.RemoteIpAddress is { } remote && IPAddress.IsLoopback(remote.IsIPv4MappedToIPv6 ? remote.MapToIPv4() : remote)
+            && IsLocal(context.Request)
+            && !s_forwarding.Any(context.Request.Headers.ContainsKey);
     }
 }

@@ -1,4 +1,5 @@
 using System.Buffers.Binary;
+using System.Diagnostics.Metrics;
 using System.Security.Cryptography;
 using Automerge.Changes;
 using Automerge.Documents;
@@ -28,7 +29,7 @@ internal sealed class EngineHost(ServerOptions options) : IEngineHost, ISyncEndp
 
     public string? NotReadyBecause => _engine is null ? "the engine starts" : null;
 
-    public async Task StartAsync(ILoggerFactory loggers, CancellationToken cancel)
+    public async Task StartAsync(ILoggerFactory loggers, IMeterFactory meters, CancellationToken cancel)
     {
         _store = await FasterChunkStore.OpenAsync(new FasterStoreOptions
         {
@@ -45,6 +46,7 @@ internal sealed class EngineHost(ServerOptions options) : IEngineHost, ISyncEndp
             Authenticator = Accounts is null ? new OpenAuthenticator() : Accounts.Authenticator,
             Access = Accounts is null ? new OpenAccessPolicy(control) : Accounts.Access,
             Time = TimeProvider.System,
+            Meters = meters,
             Log = new EngineLog(loggers.CreateLogger("Ratatoskr.Engine")),
             StorageId = _store.StorageId,
             HashKey = RandomKey(),

@@ -1,3 +1,4 @@
+using System.Diagnostics.Metrics;
 using Microsoft.Extensions.Logging;
 using Ratatoskr.Engine.Documents;
 using Ratatoskr.Engine.Sessions;
@@ -17,7 +18,7 @@ internal interface IEngineHost : IReadiness, IAsyncDisposable
     DocumentContents Contents { get; }
 
     /// <summary>Opens the data folder and recovers what the last run left.</summary>
-    Task StartAsync(ILoggerFactory loggers, CancellationToken cancel);
+    Task StartAsync(ILoggerFactory loggers, IMeterFactory meters, CancellationToken cancel);
 
     /// <summary>Completes when everything received so far is on disk and its acknowledgements have been sent. Sockets close after it.</summary>
     Task CommitAsync(CancellationToken cancel);

@@ -12,6 +12,7 @@ using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
 using Ratatoskr.Http;
 using Ratatoskr.Http.Endpoints;
+using Ratatoskr.Http.Monitoring;
 using Ratatoskr.Http.Oidc;
 using Ratatoskr.Http.OpenApi;
 using Ratatoskr.Server.Configuration;
@@ -28,8 +29,8 @@ internal sealed class ServerHost : IAsyncDisposable
     private readonly SyncTransport _transport;
     private readonly ILogger _log;
     private readonly PublicAddress _publicAddress;
+    private readonly MetricsReader _metrics;
     private AuthServices? _auth;
-    private readonly Meter _meter = new("Ratatoskr");
     private volatile bool _stopping;
 
     public ServerHost(ServerOptions options, IEngineHost engine)
@@ -44,9 +45,10 @@ internal sealed class ServerHost : IAsyncDisposable
         ServerLogging.Configure(builder.Logging, options.LogFormat);
         builder.Services.AddSingleton<IHostLifetime, NoLifetime>();
         builder.Services.AddRoutingCore();
+        builder.Services.AddMetrics();
         builder.Services.Configure<SocketTransportOptions>(transport.ApplyTo);
         builder.Services.AddSingleton(services =>
-            new SyncTransport(engine.Endpoint, transport, _meter, services.GetRequiredService<ILogger<SyncTransport>>(), TimeProvider.System));
+            new SyncTransport(engine.Endpoint, transport, services.GetRequiredService<IMeterFactory>().Create(SyncTransport.MeterName), services.GetRequiredService<ILogger<SyncTransport>>(), TimeProvider.System));
         builder.WebHost.UseKestrelCore().UseKestrelHttpsConfiguration().ConfigureKestrel(kestrel =>
         {
             transport.ApplyTo(kestrel);
@@ -54,6 +56,8 @@ internal sealed class ServerHost : IAsyncDisposable
         });
 
         _app = builder.Build();
+        IMeterFactory meters = _app.Services.GetRequiredService<IMeterFactory>();
+        _metrics = new MetricsReader(instrument => Instruments.AreShown(instrument, meters));
         _transport = _app.Services.GetRequiredService<SyncTransport>();
         _log = _app.Services.GetRequiredService<ILoggerFactory>().CreateLogger("Ratatoskr.Http");
         _publicAddress = new PublicAddress(options.Accounts.BaseUrl ?? OriginOf(options.Accounts.Provider?.RedirectUri));
@@ -68,7 +72,7 @@ internal sealed class ServerHost : IAsyncDisposable
     {
         ProbePort();
         OpenDataDirectory();
-        await _engine.StartAsync(_app.Services.GetRequiredService<ILoggerFactory>(), cancel).ConfigureAwait(false);
+        await _engine.StartAsync(_app.Services.GetRequiredService<ILoggerFactory>(), _app.Services.GetRequiredService<IMeterFactory>(), cancel).ConfigureAwait(false);
         MapEverything();
         await OpenPortAsync(cancel).ConfigureAwait(false);
         Address = new Uri(_app.Urls.First());
@@ -94,7 +98,7 @@ internal sealed class ServerHost : IAsyncDisposable
         await _app.DisposeAsync().ConfigureAwait(false);
         _auth?.Dispose();
         await _engine.DisposeAsync().ConfigureAwait(false);
-        _meter.Dispose();
+        _metrics.Dispose();
     }
 
     // In the order a request meets them.
@@ -104,6 +108,7 @@ internal sealed class ServerHost : IAsyncDisposable
         if (_engine.Accounts is { } accounts) MapAccounts(accounts);
         else _app.UseSync(_transport).UseRouting();
         _app.MapHealth(new Readiness(this));
+        _app.MapMetrics(_metrics, _publicAddress, _options.MetricsToken);
     }
 
     private void MapAccounts(AccountServices accounts)

@@ -36,6 +36,7 @@ internal static class CommandLine
           VALIDATION        enforce or observe: refuse changes that break a document, or only log them (enforce)
           TLS_CERT, TLS_KEY PEM files of a certificate and its key; both or neither
           LOG_FORMAT        text or json, on standard error (text)
+          METRICS_TOKEN     who brings it may read /metrics, at least 16 bytes (this machine may)
 
         Exit codes: 0 stopped by SIGTERM or SIGINT, 1 could not start or failed, 2 a setting cannot be used.
         """;

@@ -1,5 +1,6 @@
 using System.Globalization;
 using System.Net;
+using System.Text;
 using Ratatoskr.Engine.Limits;
 
 namespace Ratatoskr.Server.Configuration;
@@ -29,6 +30,7 @@ internal sealed record ServerOptions
     private const int DocumentRowsMax = 1 << 28;
     private const int CompactAfterChangesMin = 10;
     private const int CompactAfterChangesMax = 1_000_000;
+    private const int MetricsTokenBytesMin = 16;
 
     /// <summary>0: any free one.</summary>
     public int Port { get; init; } = 4151;
@@ -61,6 +63,9 @@ internal sealed record ServerOptions
 
     public LogFormat LogFormat { get; init; }
 
+    /// <summary>Who brings it may read <c>/metrics</c>, UTF-8; null: this machine may.</summary>
+    public byte[]? MetricsToken { get; init; }
+
     /// <summary>Reads the settings; a variable that is empty counts as not set.</summary>
     /// <param name="variable">An environment variable by its name.</param>
     /// <exception cref="SettingException">The first one that cannot be used.</exception>
@@ -87,6 +92,7 @@ internal sealed record ServerOptions
             Validation = ValidationOf(Text("VALIDATION")),
             Tls = TlsFiles.Read(Text("TLS_CERT"), Text("TLS_KEY")),
             LogFormat = Log(Text("LOG_FORMAT")),
+            MetricsToken = TokenOf(Text("METRICS_TOKEN")),
         };
 
         string? Text(string name) => variable(name)?.Trim() is { Length: > 0 } value ? value : null;
@@ -131,6 +137,13 @@ internal sealed record ServerOptions
         "open" => AccessMode.Open,
         _ => throw new SettingException("ACCESS_MODE", text, "it must be accounts or open"),
     };
+
+    private static byte[]? TokenOf(string? text)
+    {
+        if (text is null) return null;
+        byte[] bytes = Encoding.UTF8.GetBytes(text);
+        return bytes.Length >= MetricsTokenBytesMin ? bytes : throw new SettingException("METRICS_TOKEN", "(hidden)", $"it must have at least {MetricsTokenBytesMin} bytes");
+    }
 
     private static ValidationMode ValidationOf(string? text) => text switch
     {

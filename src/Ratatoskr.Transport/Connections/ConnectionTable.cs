@@ -20,6 +20,14 @@ internal sealed class ConnectionTable
     private Swept?[] _entries = new Swept?[LengthMin];
     private int _count;
 
+    public int Count
+    {
+        get
+        {
+            lock (_gate) return _count;
+        }
+    }
+
     public void Add(Swept entry)
     {
         lock (_gate)

@@ -71,16 +71,16 @@ internal sealed class OutboundWriter(PipeWriter output, TransportOptions options
         Span<byte> header = stackalloc byte[FrameWriter.HeaderLengthMax];
         long payloadLength = (long)envelope.Length + (body?.Length ?? 0);
         header = header[..FrameWriter.WriteHeader(header, Opcode.Binary, payloadLength)];
-        return Append(header, envelope, body, last: false);
+        return Append(Opcode.Binary, header, envelope, body, last: false);
     }
 
     /// <summary>Queues a whole control frame.</summary>
-    public SendOutcome SendControl(ReadOnlySpan<byte> frame) => Append(frame, default, null, last: false);
+    public SendOutcome SendControl(ReadOnlySpan<byte> frame) => Append((Opcode)(frame[0] & 0x0F), frame, default, null, last: false);
 
     /// <summary>Queues a close frame and takes nothing after it, nor a second one. It is not subject to the limit.</summary>
-    public SendOutcome SendClose(ReadOnlySpan<byte> frame) => Append(frame, default, null, last: true);
+    public SendOutcome SendClose(ReadOnlySpan<byte> frame) => Append(Opcode.Close, frame, default, null, last: true);
 
-    private SendOutcome Append(ReadOnlySpan<byte> header, ReadOnlySpan<byte> envelope, SharedBuffer? body, bool last)
+    private SendOutcome Append(Opcode opcode, ReadOnlySpan<byte> header, ReadOnlySpan<byte> envelope, SharedBuffer? body, bool last)
     {
         long length = (long)header.Length + envelope.Length + (body?.Length ?? 0);
         bool pauses;
@@ -108,7 +108,7 @@ internal sealed class OutboundWriter(PipeWriter output, TransportOptions options
             if (last) _ended = true;
         }
 
-        metrics.SentMessage();
+        metrics.SentFrame(opcode);
         if (pauses) metrics.Paused();
         return SendOutcome.Accepted;
     }

@@ -27,6 +27,7 @@ internal sealed partial class WebSocketConnection : Swept, IPeerConnection, IOut
     private readonly Action _abort;
     private readonly Lock _abortGate = new();
     private bool _over;
+    private bool _isCut;
     private readonly IPAddress? _remote;
     private readonly long _startedMs;
     private IPeerSession? _session;
@@ -39,6 +40,7 @@ internal sealed partial class WebSocketConnection : Swept, IPeerConnection, IOut
     private bool _established;
     private volatile bool _awaitsInput; // false while the session works on what has come: we do not read then, so silence means nothing
 
+    private int _ends;                  // 1: it is counted why
     private int _closing;               // 1: a close frame is queued or the end is near; the sweep cuts at _closeDeadlineMs
     private long _closeDeadlineMs = long.MaxValue;
     private volatile bool _discarding;
@@ -73,7 +75,7 @@ internal sealed partial class WebSocketConnection : Swept, IPeerConnection, IOut
         if (_outbound.Send(envelope, body) != SendOutcome.Overflow) return;
         if (Volatile.Read(ref _closing) == 0)
         {
-            _transport.Metrics.Overflowed();
+            EndsFor(ConnectionEnd.SlowReader);
             LogOverflow(_transport.Logger, _remote, QueuedBytes);
         }
 
@@ -84,10 +86,19 @@ internal sealed partial class WebSocketConnection : Swept, IPeerConnection, IOut
 
     public void Close(CloseCode code, string reason)
     {
+        EndsFor(ConnectionEnd.ClosedBySession);
         BeginClosing();
         Span<byte> frame = stackalloc byte[FrameWriter.ControlFrameLengthMax];
         frame = frame[..FrameWriter.WriteClose(frame, code, reason)];
-        if (_outbound.SendClose(frame) == SendOutcome.Accepted) _outbound.Flush();
+        if (_outbound.SendClose(frame) != SendOutcome.Accepted) return;
+        _transport.Metrics.SentClose(code);
+        _outbound.Flush();
+    }
+
+    /// <summary>Counts why it ends; only the first reason does.</summary>
+    public void EndsFor(ConnectionEnd reason)
+    {
+        if (Interlocked.Exchange(ref _ends, 1) == 0) _transport.Metrics.Ends(reason);
     }
 
     public async ValueTask<bool> AnswersAsync(int withinMs)
@@ -123,6 +134,18 @@ internal sealed partial class WebSocketConnection : Swept, IPeerConnection, IOut
         }
     }
 
+    /// <summary>The same, and counts it: the peer's time is over.</summary>
+    public void Cut()
+    {
+        lock (_abortGate)
+        {
+            if (!_over && !_isCut) _transport.Metrics.Cut();
+            _isCut = true;
+        }
+
+        Abort();
+    }
+
     /// <summary>Serves the connection to its end; then nobody writes to the pipe any more. Never throws.</summary>
     public async Task RunAsync(ISyncEndpoint endpoint, ConnectionInfo info)
     {
@@ -148,7 +171,11 @@ internal sealed partial class WebSocketConnection : Swept, IPeerConnection, IOut
         TellDrained();
     }
 
-    void IOutboundOwner.OnBroken() => Abort();
+    void IOutboundOwner.OnBroken()
+    {
+        EndsFor(ConnectionEnd.Gone);
+        Abort();
+    }
 
     /// <summary>Close, hello and keep-alive deadlines.</summary>
     public override void Sweep(long nowMs)
@@ -156,12 +183,13 @@ internal sealed partial class WebSocketConnection : Swept, IPeerConnection, IOut
         NoteLife(nowMs);
         if (Volatile.Read(ref _closing) != 0)
         {
-            if (nowMs >= Volatile.Read(ref _closeDeadlineMs)) Abort();
+            if (nowMs >= Volatile.Read(ref _closeDeadlineMs)) Cut();
             else if (_discarding && nowMs - _lifeMs >= QuietMs) _input.CancelPendingRead();
         }
         else if (!_established && !(_established = Volatile.Read(ref _session) is { IsEstablished: true })
             && nowMs - _startedMs >= (long)Options.HelloTimeout.TotalMilliseconds)
         {
+            EndsFor(ConnectionEnd.NoHello);
             LogNoHello(_transport.Logger, _remote);
             Volatile.Read(ref _session)?.HelloTimedOut();
             Close(CloseCode.PolicyViolation, "no hello in time");
@@ -193,9 +221,9 @@ internal sealed partial class WebSocketConnection : Swept, IPeerConnection, IOut
         if (silentMs >= intervalMs * (Options.MissedPingsMax + 1))
         {
             _transport.Metrics.PingMissed();
-            _transport.Metrics.Died();
+            EndsFor(ConnectionEnd.Silent);
             LogDead(_transport.Logger, _remote, silentMs);
-            Abort();
+            Cut();
             return;
         }
 
@@ -249,14 +277,13 @@ internal sealed partial class WebSocketConnection : Swept, IPeerConnection, IOut
 
             ReadOnlySequence<byte> buffer = result.Buffer;
             long length = buffer.Length;
-            int messages = 0;
             _heard = true;
             if (Volatile.Read(ref _probe) is not null) Interlocked.Exchange(ref _probe, null)?.TrySetResult();
             try
             {
                 while (TryRead(assembler, ref buffer, out WebSocketEvent read))
                 {
-                    messages++;
+                    _transport.Metrics.Received(read.Kind);
                     if (read.Kind == WebSocketEventKind.Close)
                     {
                         AnswerClose(read.CloseCode);
@@ -276,7 +303,7 @@ internal sealed partial class WebSocketConnection : Swept, IPeerConnection, IOut
             }
             finally
             {
-                _transport.Metrics.Received(messages, length);
+                _transport.Metrics.Received(length);
                 _input.AdvanceTo(buffer.Start, buffer.End);
             }
 
@@ -364,7 +391,7 @@ internal sealed partial class WebSocketConnection : Swept, IPeerConnection, IOut
     private void AnswerPing(ReadOnlySpan<byte> payload)
     {
         if (IsWritable) SendPong(payload);
-        else Interlocked.Exchange(ref _owedPong, payload.ToArray());
+        else if (Interlocked.Exchange(ref _owedPong, payload.ToArray()) is not null) _transport.Metrics.PongSkipped();
     }
 
     private void SendPong(ReadOnlySpan<byte> payload)
@@ -376,6 +403,7 @@ internal sealed partial class WebSocketConnection : Swept, IPeerConnection, IOut
     // RFC 6455 §5.5.1: answered with the code it came with, unless ours crossed it.
     private void AnswerClose(CloseCode code)
     {
+        EndsFor(ConnectionEnd.ClosedByPeer);
         LogClosed(_transport.Logger, _remote, (int)code);
         Close(code, "");
     }
@@ -385,18 +413,20 @@ internal sealed partial class WebSocketConnection : Swept, IPeerConnection, IOut
     {
         if (e is ProtocolException broken)
         {
-            _transport.Metrics.ProtocolError(broken.CloseCode);
+            EndsFor(ConnectionEnd.ProtocolError);
             LogProtocolError(_transport.Logger, _remote, (int)broken.CloseCode, broken.Message);
             Close(broken.CloseCode, broken.Message);
             return;
         }
 
+        EndsFor(ConnectionEnd.Fault);
         LogFailed(_transport.Logger, e, _remote);
         Close(CloseCode.InternalError, "internal error");
     }
 
     private void Gone(string why)
     {
+        EndsFor(ConnectionEnd.Gone);
         LogGone(_transport.Logger, _remote, why);
         _outbound.Abandon();
     }

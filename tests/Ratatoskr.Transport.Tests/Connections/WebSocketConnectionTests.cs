@@ -35,7 +35,9 @@ public sealed class WebSocketConnectionTests
         Assert.Equal(1, session.DisconnectedCount);
         Assert.False(session.Connection.IsWritable);
         Assert.Equal(1, server.Count("ratatoskr.connections.accepted"));
-        Assert.Equal(101, server.Count("ratatoskr.messages.in"));
+        Assert.Equal(100, server.Count("ratatoskr.frames.received type=binary"));
+        Assert.Equal(1, server.Count("ratatoskr.frames.received type=close"));
+        Assert.Equal(1, server.Count("ratatoskr.connections.ended reason=closed_by_peer"));
     }
 
     [Fact]
@@ -108,19 +110,19 @@ public sealed class WebSocketConnectionTests
         Assert.Equal("text:hello", (await client.ReadFrameAsync()).Text);
     }
 
-    public static TheoryData<string, byte[], int> Broken => new()
+    public static TheoryData<string, byte[], int, string> Broken => new()
     {
-        { "unmasked", [0x82, 0x01, 0x00], 1002 },
-        { "reserved opcode", RawClient.Frame((Opcode)3, "x"u8), 1002 },
-        { "text that is not UTF-8", RawClient.Frame(Opcode.Text, [0xff, 0xfe]), 1007 },
-        { "longer than allowed", RawClient.Frame(Opcode.Binary, new byte[2000]), 1009 },
-        { "refused by the session", RawClient.Frame(Opcode.Text, "break the protocol"u8), 1008 },
-        { "the session fails", RawClient.Frame(Opcode.Text, "fail"u8), 1011 },
+        { "unmasked", [0x82, 0x01, 0x00], 1002, "protocol_error" },
+        { "reserved opcode", RawClient.Frame((Opcode)3, "x"u8), 1002, "protocol_error" },
+        { "text that is not UTF-8", RawClient.Frame(Opcode.Text, [0xff, 0xfe]), 1007, "invalid_payload" },
+        { "longer than allowed", RawClient.Frame(Opcode.Binary, new byte[2000]), 1009, "message_too_big" },
+        { "refused by the session", RawClient.Frame(Opcode.Text, "break the protocol"u8), 1008, "policy_violation" },
+        { "the session fails", RawClient.Frame(Opcode.Text, "fail"u8), 1011, "internal_error" },
     };
 
     [Theory]
     [MemberData(nameof(Broken))]
-    public async Task Broken_input_closes_with_its_code_and_one_log_line(string what, byte[] frame, int code)
+    public async Task Broken_input_closes_with_its_code_and_one_log_line(string what, byte[] frame, int code, string name)
     {
         await using TestServer server = await TestServer.StartAsync(new TransportOptions { MessageBytesMax = 1000 });
         (RawClient client, TestSession session) = await server.UpgradeRawAsync();
@@ -135,7 +137,8 @@ public sealed class WebSocketConnectionTests
         Assert.True(await client.IsClosedAsync());
         await session.WhenDisconnected;
         Assert.Single(server.Logs.Lines);
-        if (code != 1011) Assert.Equal(1, server.Count($"ratatoskr.protocol_errors code={code}"));
+        Assert.Equal(1, server.Count("ratatoskr.connections.ended reason=" + (code == 1011 ? "fault" : "protocol_error")));
+        Assert.Equal(1, server.Count("ratatoskr.close_frames.sent code=" + name));
     }
 
     [Fact]
@@ -278,7 +281,7 @@ public sealed class WebSocketConnectionTests
         await session.WhenDrained;
         Assert.True(session.Connection.IsWritable);
         Assert.Equal(1, session.DrainedCount);
-        Assert.Equal(1, server.Count("ratatoskr.slow_reader.pauses"));
+        Assert.Equal(1, server.Count("ratatoskr.outbound.pauses"));
         body.Release();
     }
 
@@ -302,7 +305,7 @@ public sealed class WebSocketConnectionTests
         do frame = await client.ReadFrameAsync();
         while (frame.Opcode == Opcode.Binary);
         Assert.Equal(1013, frame.CloseCode);
-        Assert.Equal(1, server.Count("ratatoskr.slow_reader.closes"));
+        Assert.Equal(1, server.Count("ratatoskr.connections.ended reason=slow_reader"));
         Assert.Single(server.Logs.Lines);
         body.Release();
     }
@@ -339,7 +342,7 @@ public sealed class WebSocketConnectionTests
         using RawClient closing = client;
 
         time.Advance(TimeSpan.FromSeconds(9));
-        Assert.Equal(0, server.Count("ratatoskr.messages.out"));
+        Assert.Equal(0, server.Count("ratatoskr.frames.sent type=ping"));
         time.Advance(TimeSpan.FromSeconds(1.5));
         Assert.Equal(Opcode.Ping, (await client.ReadFrameAsync()).Opcode);
         time.Advance(TimeSpan.FromSeconds(10));
@@ -350,7 +353,8 @@ public sealed class WebSocketConnectionTests
         Assert.True(await client.IsClosedAsync());
         await session.WhenDisconnected;
         Assert.Equal(2, server.Count("ratatoskr.pings.missed"));
-        Assert.Equal(1, server.Count("ratatoskr.connections.dead"));
+        Assert.Equal(1, server.Count("ratatoskr.connections.ended reason=silent"));
+        Assert.Equal(1, server.Count("ratatoskr.connections.cut"));
     }
 
     [Fact]
@@ -365,9 +369,9 @@ public sealed class WebSocketConnectionTests
             ServerFrame? ping = null;
             for (int seconds = 0; ping is null && seconds < 12; seconds++)
             {
-                long before = server.Count("ratatoskr.messages.out");
+                long before = server.Count("ratatoskr.frames.sent type=ping");
                 time.Advance(s_second);
-                if (server.Count("ratatoskr.messages.out") > before) ping = await client.ReadFrameAsync();
+                if (server.Count("ratatoskr.frames.sent type=ping") > before) ping = await client.ReadFrameAsync();
             }
 
             Assert.Equal(Opcode.Ping, ping?.Opcode);
@@ -401,7 +405,7 @@ public sealed class WebSocketConnectionTests
 
         time.Advance(TimeSpan.FromMinutes(5));
 
-        Assert.Equal(0, server.Count("ratatoskr.connections.dead"));
+        Assert.Equal(0, server.Count("ratatoskr.connections.ended reason=silent"));
         Assert.True(session.Connection.IsWritable);
         busy.SetResult();
     }

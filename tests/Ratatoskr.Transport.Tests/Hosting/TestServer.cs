@@ -31,7 +31,7 @@ internal sealed class TestServer : IAsyncDisposable
         {
             string name = instrument.Name;
             foreach (KeyValuePair<string, object?> tag in tags) name += $" {tag.Key}={tag.Value}";
-            lock (_counts) _counts[name] = _counts.GetValueOrDefault(name) + value;
+            _counts[name] = value;
         });
         _listener.Start();
 
@@ -86,10 +86,14 @@ internal sealed class TestServer : IAsyncDisposable
         return request.CreateSelfSigned(DateTimeOffset.UtcNow.AddDays(-1), DateTimeOffset.UtcNow.AddDays(1));
     }
 
-    /// <summary>Sum of what a counter has counted, with its tags as in <c>name code=1002</c>.</summary>
+    /// <summary>What an instrument says now, with its tags as in <c>name reason=gone</c>.</summary>
     public long Count(string instrument)
     {
-        lock (_counts) return _counts.GetValueOrDefault(instrument);
+        lock (_counts)
+        {
+            _listener.RecordObservableInstruments();
+            return _counts[instrument];
+        }
     }
 
     public async Task<RawClient> ConnectRawAsync()

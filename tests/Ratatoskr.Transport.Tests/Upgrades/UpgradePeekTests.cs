@@ -128,7 +128,7 @@ public sealed class UpgradePeekTests
 
         Assert.StartsWith("HTTP/1.1 " + status, answer, StringComparison.Ordinal);
         Assert.Contains(header, answer, StringComparison.Ordinal);
-        Assert.Equal(1, server.Count($"ratatoskr.connections.refused status={status}"));
+        Assert.Equal(1, server.Count("ratatoskr.connections.refused reason=" + (status == "426" ? "version" : "malformed")));
     }
 
     [Fact]

@@ -1,5 +1,4 @@
 using System.Buffers.Text;
-using System.Net;
 using System.Security.Cryptography;
 using System.Security.Cryptography.X509Certificates;
 using System.Text;
@@ -30,7 +29,6 @@ internal sealed class DevelopmentProvider(PublicAddress address, TimeProvider ti
     private const int WaitingMax = 100;
     private static readonly TimeSpan RequestLifetime = TimeSpan.FromMinutes(10);
     private static readonly TimeSpan CodeLifetime = TimeSpan.FromMinutes(1);
-    private static readonly string[] s_forwarding = ["Forwarded", "X-Forwarded-For", "X-Forwarded-Host", "X-Forwarded-Proto", "X-Real-IP", "Via"];
 
     private readonly ECDsa _key = ECDsa.Create(ECCurve.NamedCurves.nistP256);
     private readonly string _keyId = Pkce.RandomText();
@@ -50,10 +48,7 @@ internal sealed class DevelopmentProvider(PublicAddress address, TimeProvider ti
     }
 
     /// <summary>From this machine, under this machine's name, and not through a proxy or tunnel that speaks for others.</summary>
-    public bool IsForUs(HttpContext context) =>
-        context.Connection.RemoteIpAddress is { } remote && IPAddress.IsLoopback(remote.IsIPv4MappedToIPv6 ? remote.MapToIPv4() : remote)
-        && address.IsLocal(context.Request)
-        && !s_forwarding.Any(context.Request.Headers.ContainsKey);
+    public bool IsForUs(HttpContext context) => address.IsThisMachine(context);
 
     public ProviderConfigurationBody Configuration => new()
     {
