@@ -1,117 +1,137 @@
 using System.Diagnostics.Metrics;
 using Ratatoskr.Engine.Limits;
+using Ratatoskr.Engine.Metering;
+using Ratatoskr.Protocol.Messages;
 
 namespace Ratatoskr.Engine;
 
-/// <summary>What the engine counts (meter <c>Ratatoskr.Engine</c>). Safe on any thread.</summary>
+/// <summary>What the engine counts (meter <c>Ratatoskr.Engine</c>; docs/metrics.md). Safe on any thread.</summary>
 public sealed class EngineMetrics : IDisposable
 {
     public const string MeterName = "Ratatoskr.Engine";
 
     private readonly Meter _meter;
-    private readonly Counter<long> _sessions;
-    private readonly Counter<long> _replaced;
-    private readonly Counter<long> _badFrames;
-    private readonly Counter<long> _foreignFrames;
-    private readonly Counter<long> _badSyncMessages;
-    private readonly Counter<long> _badDocumentIds;
-    private readonly Counter<long> _changes;
-    private readonly Counter<long> _refused;
-    private readonly Counter<long> _observed;
-    private readonly Counter<long> _quarantined;
-    private readonly Counter<long> _operationsBuilt;
-    private readonly Counter<long> _operationsEvicted;
-    private readonly Counter<long> _compactions;
-    private readonly Counter<long> _compactionsFailed;
-    private readonly Counter<long> _syncSent;
-    private readonly Counter<long> _unavailable;
-    private readonly Counter<long> _ephemeral;
-    private readonly Counter<long> _ephemeralDropped;
-    private readonly Counter<long> _evicted;
-    private readonly Counter<long> _broken;
-    private readonly Counter<long> _mailboxFull;
-    private readonly Counter<long> _storeFailures;
-    private readonly Counter<long> _rateLimited;
-    private readonly Counter<long> _quotaExceeded;
+    private readonly Tally _sessions;
+    private readonly TallySet<SessionRefusal> _sessionsRefused;
+    private readonly TallySet<MessageKind> _received;
+    private readonly TallySet<SentMessage> _sent;
+    private readonly TallySet<MessageDrop> _dropped;
+    private readonly TallySet<HintDrop> _hints;
+    private readonly Tally _changes;
+    private readonly TallySet<ChangeRefusal> _changesRefused;
+    private readonly Tally _observed;
+    private readonly Tally _quarantined;
+    private readonly TallySet<DocumentRefusal> _documentsRefused;
+    private readonly Tally _loaded;
+    private readonly Tally _evicted;
+    private readonly Tally _damaged;
+    private readonly Tally _broken;
+    private readonly Tally _operationsBuilt;
+    private readonly Tally _operationsEvicted;
+    private readonly Tally _compactions;
+    private readonly Tally _compactionsFailed;
+    private readonly Tally _mailboxFull;
+    private readonly TallySet<StoreCall> _storeFailures;
+    private readonly TallySet<QuotaKind> _quotaExceeded;
+    private readonly TallySet<RateLimitKind> _rateLimited;
 
-    public EngineMetrics(IMeterFactory? meters)
+    internal EngineMetrics(IMeterFactory? meters)
     {
         _meter = meters?.Create(MeterName) ?? new Meter(MeterName);
-        _sessions = _meter.CreateCounter<long>("ratatoskr.sessions", description: "Hellos accepted");
-        _replaced = _meter.CreateCounter<long>("ratatoskr.sessions.replaced", description: "Connections closed because their peer id joined again");
-        _badFrames = _meter.CreateCounter<long>("ratatoskr.frames.bad", description: "Frames that were no message, or none that fits");
-        _foreignFrames = _meter.CreateCounter<long>("ratatoskr.frames.foreign", description: "Frames dropped because their sender is not the connection's peer");
-        _badSyncMessages = _meter.CreateCounter<long>("ratatoskr.sync.bad", description: "Sync payloads that could not be decoded");
-        _badDocumentIds = _meter.CreateCounter<long>("ratatoskr.documents.bad_id", description: "Document ids that are not base58check");
-        _changes = _meter.CreateCounter<long>("ratatoskr.changes.taken", description: "Changes and document chunks accepted");
-        _refused = _meter.CreateCounter<long>("ratatoskr.changes.refused", description: "Changes refused by validation");
-        _observed = _meter.CreateCounter<long>("ratatoskr.changes.observed", description: "Changes taken that would be refused, where validation only observes");
-        _quarantined = _meter.CreateCounter<long>("ratatoskr.changes.quarantined", description: "Stored changes found not to fit their document");
-        _operationsBuilt = _meter.CreateCounter<long>("ratatoskr.operations.built", description: "Op sets built for documents about to be written");
-        _operationsEvicted = _meter.CreateCounter<long>("ratatoskr.operations.evicted", description: "Op sets that left memory under the budget");
-        _compactions = _meter.CreateCounter<long>("ratatoskr.compactions", description: "Tails folded into snapshots");
-        _compactionsFailed = _meter.CreateCounter<long>("ratatoskr.compactions.failed", description: "Compactions that failed or lost against another writer; nothing has changed");
-        _syncSent = _meter.CreateCounter<long>("ratatoskr.sync.sent", description: "Sync messages sent");
-        _unavailable = _meter.CreateCounter<long>("ratatoskr.unavailable.sent", description: "doc-unavailable messages sent");
-        _ephemeral = _meter.CreateCounter<long>("ratatoskr.ephemeral.sent", description: "Ephemeral messages forwarded");
-        _ephemeralDropped = _meter.CreateCounter<long>("ratatoskr.ephemeral.dropped", description: "Ephemeral messages dropped for slow readers");
-        _evicted = _meter.CreateCounter<long>("ratatoskr.documents.evicted", description: "Documents that left memory under the budget");
-        _broken = _meter.CreateCounter<long>("ratatoskr.documents.broken", description: "Documents stopped by an internal error");
-        _mailboxFull = _meter.CreateCounter<long>("ratatoskr.mailbox.full", description: "Times a sender was held back by a full mailbox");
-        _storeFailures = _meter.CreateCounter<long>("ratatoskr.store.failures", description: "Store calls that failed and are repeated");
-        _quotaExceeded = _meter.CreateCounter<long>("ratatoskr.quota_exceeded", description: "Messages refused because their changes would exceed a quota, by quota");
-        _rateLimited = _meter.CreateCounter<long>("ratatoskr.rate_limited", description: "What was refused because of a rate limit, by limit");
+        _sessions = _meter.CreateTally("ratatoskr.sessions.accepted", "{session}", "hellos accepted");
+        _sessionsRefused = _meter.CreateTallies<SessionRefusal>("ratatoskr.sessions.refused", "{session}", "reason", "hellos refused, and sessions ended by us");
+        _received = _meter.CreateTallies<MessageKind>("ratatoskr.messages.received", "{message}", "type", "messages received that could be read");
+        _sent = _meter.CreateTallies<SentMessage>("ratatoskr.messages.sent", "{message}", "type", "messages sent about documents");
+        _dropped = _meter.CreateTallies<MessageDrop>("ratatoskr.messages.dropped", "{message}", "reason", "messages received that had no effect");
+        _hints = _meter.CreateTallies<HintDrop>("ratatoskr.hints.dropped", "{message}", "reason", "ephemeral messages and gossip not kept or not passed on");
+        _changes = _meter.CreateTally("ratatoskr.changes.taken", "{change}", "changes and document chunks taken into documents");
+        _changesRefused = _meter.CreateTallies<ChangeRefusal>("ratatoskr.changes.refused", "{change}", "reason", "changes refused; with over_quota whole messages of them");
+        _observed = _meter.CreateTally("ratatoskr.changes.observed", "{change}", "changes taken that would be refused, where validation only observes");
+        _quarantined = _meter.CreateTally("ratatoskr.changes.quarantined", "{change}", "stored changes found not to fit their document");
+        _documentsRefused = _meter.CreateTallies<DocumentRefusal>("ratatoskr.documents.refused", "{document}", "reason", "documents not opened for a peer, or not served to it");
+        _loaded = _meter.CreateTally("ratatoskr.documents.loaded", "{document}", "documents read from the store");
+        _evicted = _meter.CreateTally("ratatoskr.documents.evicted", "{document}", "documents whose content left memory because of the budget");
+        _damaged = _meter.CreateTally("ratatoskr.documents.damaged", "{document}", "documents found damaged in the store when they were read");
+        _broken = _meter.CreateTally("ratatoskr.documents.broken", "{document}", "documents stopped by an internal error");
+        _operationsBuilt = _meter.CreateTally("ratatoskr.op_sets.built", "{op_set}", "op sets built for documents about to be written");
+        _operationsEvicted = _meter.CreateTally("ratatoskr.op_sets.evicted", "{op_set}", "op sets that left memory because of the budget");
+        _compactions = _meter.CreateTally("ratatoskr.compactions.done", "{compaction}", "tails folded into snapshots");
+        _compactionsFailed = _meter.CreateTally("ratatoskr.compactions.failed", "{compaction}", "compactions that failed or lost against another writer; nothing has changed");
+        _mailboxFull = _meter.CreateTally("ratatoskr.mailboxes.full", "{pause}", "times a sender was held back by a full mailbox");
+        _storeFailures = _meter.CreateTallies<StoreCall>("ratatoskr.store.failures", "{call}", "operation", "store calls that failed; what matters is repeated");
+        _quotaExceeded = _meter.CreateTallies<QuotaKind>("ratatoskr.quotas.exceeded", "{message}", "quota", "messages and requests refused because of a quota");
+        _rateLimited = _meter.CreateTallies<RateLimitKind>("ratatoskr.rate_limits.exceeded", "{refusal}", "limit", "what was refused because of a rate limit");
+        LoadDuration = _meter.CreateDuration("ratatoskr.documents.load.duration", "time to read a document from the store and build it");
     }
 
-    internal Meter Meter => _meter;
+    /// <summary>For what others of the process have to show in the engine's name.</summary>
+    public Meter Meter => _meter;
 
-    public void SessionAccepted() => _sessions.Add(1);
+    internal Histogram<double> LoadDuration { get; }
 
-    public void SessionReplaced() => _replaced.Add(1);
+    public void SessionAccepted() => _sessions.Add();
 
-    public void BadFrame() => _badFrames.Add(1);
+    public void SessionReplaced() => _sessionsRefused.Add(SessionRefusal.Replaced);
 
-    public void ForeignFrame() => _foreignFrames.Add(1);
+    internal void SessionRefused(SessionRefusal reason) => _sessionsRefused.Add(reason);
 
-    public void BadSyncMessage() => _badSyncMessages.Add(1);
+    internal void Received(MessageKind kind) => _received.Add(kind);
 
-    public void BadDocumentId() => _badDocumentIds.Add(1);
+    internal void Sent(SentMessage type, long count = 1) => _sent.Add(type, count);
 
-    public void ChangeTaken(int count = 1) => _changes.Add(count);
+    internal void Dropped(MessageDrop reason) => _dropped.Add(reason);
 
-    public void ChangeObserved() => _observed.Add(1);
+    internal void Dropped(HintDrop reason) => _hints.Add(reason);
 
-    public void ChangeQuarantined() => _quarantined.Add(1);
+    internal void ChangeTaken(int count = 1) => _changes.Add(count);
 
-    public void OperationsBuilt() => _operationsBuilt.Add(1);
+    internal void ChangeRefused(ChangeRefusal reason, int count = 1) => _changesRefused.Add(reason, count);
 
-    public void DocumentCompacted() => _compactions.Add(1);
+    internal void ChangeObserved() => _observed.Add();
 
-    public void CompactionFailed() => _compactionsFailed.Add(1);
+    internal void ChangeQuarantined() => _quarantined.Add();
 
-    public void OperationsEvicted() => _operationsEvicted.Add(1);
+    internal void DocumentRefused(DocumentRefusal reason) => _documentsRefused.Add(reason);
 
-    public void ChangeRefused() => _refused.Add(1);
+    internal void DocumentLoaded() => _loaded.Add();
 
-    public void SyncSent() => _syncSent.Add(1);
+    internal void DocumentEvicted() => _evicted.Add();
 
-    public void UnavailableSent() => _unavailable.Add(1);
+    internal void DocumentDamaged() => _damaged.Add();
 
-    public void EphemeralSent(int count) => _ephemeral.Add(count);
+    internal void DocumentBroken() => _broken.Add();
 
-    public void EphemeralDropped() => _ephemeralDropped.Add(1);
+    internal void OperationsBuilt() => _operationsBuilt.Add();
 
-    public void DocumentEvicted() => _evicted.Add(1);
+    internal void OperationsEvicted() => _operationsEvicted.Add();
 
-    public void DocumentBroken() => _broken.Add(1);
+    internal void DocumentCompacted() => _compactions.Add();
 
-    public void MailboxFull() => _mailboxFull.Add(1);
+    internal void CompactionFailed() => _compactionsFailed.Add();
 
-    public void StoreFailed() => _storeFailures.Add(1);
+    internal void MailboxFull() => _mailboxFull.Add();
 
-    public void QuotaExceeded(string quota) => _quotaExceeded.Add(1, new KeyValuePair<string, object?>("quota", quota));
+    internal void StoreFailed(StoreCall call) => _storeFailures.Add(call);
 
-    public void RateLimited(RateLimitKind limit) => _rateLimited.Add(1, new KeyValuePair<string, object?>("limit", limit.ToString()));
+    /// <summary>Something was refused because of a quota.</summary>
+    /// <param name="name">As the API names it.</param>
+    public void QuotaExceeded(string name) => _quotaExceeded.Add(name switch
+    {
+        "maxDocuments" => QuotaKind.Documents,
+        "maxDocumentSize" => QuotaKind.DocumentSize,
+        "maxTotalStorage" => QuotaKind.TotalStorage,
+        _ => QuotaKind.Other,
+    });
+
+    internal void RateLimited(RateLimitKind limit) => _rateLimited.Add(limit);
 
     public void Dispose() => _meter.Dispose();
+
+    private enum QuotaKind : byte
+    {
+        Documents,
+        DocumentSize,
+        TotalStorage,
+        Other,
+    }
 }

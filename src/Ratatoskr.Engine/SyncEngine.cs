@@ -2,6 +2,7 @@ using System.Diagnostics.Metrics;
 using Ratatoskr.Engine.Access;
 using Ratatoskr.Engine.Documents;
 using Ratatoskr.Engine.Limits;
+using Ratatoskr.Engine.Metering;
 using Ratatoskr.Engine.Sessions;
 using Ratatoskr.Engine.Shards;
 using Ratatoskr.Engine.Storage;
@@ -92,6 +93,7 @@ public sealed class SyncEngine : ISyncEndpoint, IAsyncDisposable
         _host = new SessionHost(
             _shards, new SessionRegistry(options.Access, Metrics), options.Authenticator, peerId, storageId, options.Limits, Metrics, options.Log, clock, options.Limiter, options.Addresses);
         _clock = clock;
+        ShowLevels();
         Contents = new DocumentContents(_host, options.Store, options.HashKey);
         _timer = options.Time.CreateTimer(_ => Tick(), null, TimeSpan.FromMilliseconds(TickMs), TimeSpan.FromMilliseconds(TickMs));
         _pumps = Task.WhenAll(PumpControlAsync(_stop.Token), PumpFeedAsync(_stop.Token));
@@ -117,7 +119,11 @@ public sealed class SyncEngine : ISyncEndpoint, IAsyncDisposable
 
         // URLs end up in logs and histories; whoever sends a token there must notice. Where nobody has tokens, it is a query like any other.
         if (_host.Limiter is not null && info.HasTokenInQuery)
+        {
+            Metrics.SessionRefused(SessionRefusal.TokenInAddress);
             throw new ProtocolException(CloseCode.PolicyViolation, "a token goes into the Authorization header or an auth message, not into the URL");
+        }
+
         return new PeerSession(_host, connection, info);
     }
 
@@ -140,6 +146,35 @@ public sealed class SyncEngine : ISyncEndpoint, IAsyncDisposable
         Deletion deletion = new(ownerId, recordedBytes);
         _shards.For(id.Text).Post(new ShardInput { Kind = ShardInputKind.Delete, Document = id, Result = deletion });
         return deletion.Done.Task;
+    }
+
+    private void ShowLevels()
+    {
+        Meter meter = Metrics.Meter;
+        EngineLimits limits = _options.Limits;
+        meter.ShowLevel("ratatoskr.sessions.active", "{session}", "peers that have said a hello and are still here", () => SessionCount);
+        meter.ShowLevel("ratatoskr.documents.active", "{document}", "documents known to the shards, with or without content in memory", () => Sum(static shard => shard.Shard.DocumentCount));
+        meter.ShowLevel("ratatoskr.links.active", "{link}", "documents that sessions have open, once per session", () => Sum(static shard => shard.Shard.LinkCount));
+        meter.ShowLevels<MemoryUse>("ratatoskr.memory.used", "By", "use", "memory that is accounted for", use => use switch
+        {
+            MemoryUse.Documents => Sum(static shard => shard.Shard.ContentBytes),
+            MemoryUse.Links => Sum(static shard => shard.Shard.LinkBytes),
+            MemoryUse.Mailboxes => Sum(static shard => shard.MailboxBytes),
+            MemoryUse.Waiting => Sum(static shard => Volatile.Read(ref shard.Shard.HeldBytes)),
+            _ => _workers.ReservedBytes,
+        });
+        meter.ShowGauge("ratatoskr.memory.limit", "By", "MEMORY_BUDGET_MB: what documents may take, and what links may take", () => limits.MemoryBudgetBytes);
+        meter.ShowGauge("ratatoskr.mailboxes.limit", "By", "what mailbox and waiting messages of one shard may take", () => limits.MailboxBytesMax);
+        meter.ShowLevels<WorkerJobs>("ratatoskr.workers.jobs", "{job}", "queue", "jobs that wait for a worker or run", queue => queue == WorkerJobs.Urgent ? _workers.UrgentCount : _workers.BackgroundCount);
+        if (_options.Ledger is { } ledger) meter.ShowLevel("ratatoskr.quotas.accounts", "{account}", "owners whose use of storage is in memory", () => ledger.Count);
+        if (_options.Limiter is { } limiter) meter.ShowLevels<RateLimitKind>("ratatoskr.rate_limits.keys", "{key}", "limit", "addresses and users that limits remember", kind => limiter.Count(kind));
+    }
+
+    private long Sum(Func<ShardRunner, long> of)
+    {
+        long sum = 0;
+        for (int i = 0; i < _shards.Count; i++) sum += of(_shards[i]);
+        return sum;
     }
 
     private async Task CommitChangesAsync(CancellationToken stop)
@@ -183,7 +218,7 @@ public sealed class SyncEngine : ISyncEndpoint, IAsyncDisposable
         catch (Exception e)
         {
             _options.Log.SizesFailed(e);
-            Metrics.StoreFailed();
+            Metrics.StoreFailed(StoreCall.RecordSizes);
         }
     }
 

@@ -9,8 +9,11 @@ internal enum AcceptOutcome : byte
     /// <summary>It was there already.</summary>
     Duplicate,
 
-    /// <summary>It waits for its dependencies, or was dropped because too much waits; then it is asked for again.</summary>
+    /// <summary>It waits for its dependencies.</summary>
     Queued,
+
+    /// <summary>It would wait, but too much does already: it was dropped, and is asked for again.</summary>
+    QueueFull,
 
     /// <summary>Nothing has happened: to judge it the op set is needed, which is not in memory.</summary>
     NeedsOperations,

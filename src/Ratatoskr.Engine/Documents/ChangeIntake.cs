@@ -35,7 +35,7 @@ internal sealed class ChangeIntake(Shard shard)
     {
         if (!SyncMessageReader.TryRead(input.Message.Data.In(input.Payload!.Span), out SyncMessageReader message, out string? error))
         {
-            shard.Metrics.BadSyncMessage();
+            shard.Metrics.Dropped(MessageDrop.InvalidSync);
             link.Session.LogOnce(error!);
             effects.SendError(shard, link.Session, ErrorCodes.InvalidSyncMessage, error!, document.Id);
             input.Payload.Release();
@@ -45,6 +45,7 @@ internal sealed class ChangeIntake(Shard shard)
         bool ignore = link.IsReadOnly;
         if (message.ChangeCount == 0 || ignore)
         {
+            if (message.ChangeCount > 0) shard.Metrics.Dropped(MessageDrop.ReadOnly);
             Finish(document, link, message, document.Content!.Graph.Heads, ignore && message.ChangeCount > 0, now, effects);
             if (ignore && message.ChangeCount > 0) TellReadOnly(document, link, effects);
             input.Payload.Release();
@@ -198,6 +199,7 @@ internal sealed class ChangeIntake(Shard shard)
     private void RefuseOverQuota(DocumentActor document, PeerLink link, in QuotaShortage shortage, IEffects effects)
     {
         shard.Metrics.QuotaExceeded(shortage.Name);
+        shard.Metrics.ChangeRefused(ChangeRefusal.OverQuota);
         link.OverQuotaBytes = Math.Max(1, shortage.Missing + shortage.Limit - shortage.Current);
         link.UpdateReadOnly();
         effects.SendQuotaError(shard, link.Session, shortage, document.Id);
@@ -230,8 +232,9 @@ internal sealed class ChangeIntake(Shard shard)
                 // Perhaps not on disk yet, and not this peer's own: what it sent is confirmed with the rest.
                 if (document.Writes.HasUncommitted) document.Writes.Hold(link);
                 return true;
-            case AcceptOutcome.Queued:
+            case AcceptOutcome.Queued or AcceptOutcome.QueueFull:
                 link.HasQueued = true;
+                if (result.Outcome == AcceptOutcome.QueueFull) shard.Metrics.ChangeRefused(ChangeRefusal.QueueFull);
                 return true;
             default:
                 Refuse(document, link, result.Outcome, result.Why!, effects);
@@ -255,6 +258,7 @@ internal sealed class ChangeIntake(Shard shard)
         if (account.HasFreed) document.Writes.HoldAll();
         if (account.HasDuplicates && document.Writes.HasUncommitted) document.Writes.Hold(link);
         if (account.HasQueued) link.HasQueued = true;
+        if (account.Dropped > 0) shard.Metrics.ChangeRefused(ChangeRefusal.QueueFull, account.Dropped);
         shard.Metrics.ChangeTaken(account.Taken);
         foreach (string why in account.Observed ?? []) Observe(document, link, why);
     }
@@ -278,7 +282,12 @@ internal sealed class ChangeIntake(Shard shard)
 
     private void Refuse(DocumentActor document, PeerLink link, AcceptOutcome outcome, string why, IEffects effects)
     {
-        shard.Metrics.ChangeRefused();
+        shard.Metrics.ChangeRefused(outcome switch
+        {
+            AcceptOutcome.TooLarge => ChangeRefusal.TooLarge,
+            AcceptOutcome.Damaged => ChangeRefusal.Damaged,
+            _ => ChangeRefusal.Invalid,
+        });
         link.Refused = true;
         link.UpdateReadOnly();
         link.Session.LogOnce(why);

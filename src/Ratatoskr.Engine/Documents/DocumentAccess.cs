@@ -122,6 +122,7 @@ internal sealed class DocumentAccess(DocumentActor document, Shard shard)
         if (link.Denied && link.DeniedAsMissing == !link.Decision.Exists) return;
         link.Denied = true;
         link.DeniedAsMissing = !link.Decision.Exists;
+        shard.Metrics.DocumentRefused(link.Decision.Exists ? DocumentRefusal.Denied : DocumentRefusal.NotRegistered);
         if (link.Decision.Exists) effects.SendError(shard, link.Session, ErrorCodes.PermissionDenied, "Read access required", document.Id);
         else effects.SendError(shard, link.Session, ErrorCodes.DocumentNotFound, "Document must be created via API before syncing", document.Id);
         effects.SendUnavailable(shard, link.Session, document.Id);
@@ -132,8 +133,9 @@ internal sealed class DocumentAccess(DocumentActor document, Shard shard)
     {
         link.AskNotBefore = shard.Now.AfterMs(AskAgainMs);
         shard.Log.AccessFailed(document.Id, cause);
-        shard.Metrics.StoreFailed();
+        shard.Metrics.StoreFailed(StoreCall.Decide);
         if (link.Denied) return;
+        shard.Metrics.DocumentRefused(DocumentRefusal.Undecided);
         link.Denied = true;
         effects.SendError(shard, link.Session, ErrorCodes.InternalError, "Access cannot be decided at the moment", document.Id);
         effects.SendUnavailable(shard, link.Session, document.Id);

@@ -239,7 +239,13 @@ internal sealed class DocumentActor
         }
 
         _loadFailures = 0;
-        if (content.Damage is { } damage) _shard.Log.Damaged(Id, damage);
+        _shard.Metrics.DocumentLoaded();
+        if (content.Damage is { } damage)
+        {
+            _shard.Metrics.DocumentDamaged();
+            _shard.Log.Damaged(Id, damage);
+        }
+
         Content = content;
         Writes.Begin(content);
         Quota.Settle();
@@ -617,6 +623,7 @@ internal sealed class DocumentActor
         }
 
         if (_waiting.TryEnqueue(input)) return;
+        _shard.Metrics.Dropped(MessageDrop.DocumentBusy);
         effects.Close(link.Session, CloseCode.TryAgainLater, "the document is busy and too much is waiting for it");
         input.Payload!.Release();
     }

@@ -121,7 +121,7 @@ internal sealed class DocumentContent : IChangeSource
         }
         else if (judged.Outcome == AcceptOutcome.Queued)
         {
-            Enqueue(header);
+            return Enqueue(header) == QueueVerdict.Full ? new Acceptance(AcceptOutcome.QueueFull) : judged;
         }
         else if (judged.Outcome is AcceptOutcome.Refused or AcceptOutcome.TooLarge)
         {
@@ -305,9 +305,9 @@ internal sealed class DocumentContent : IChangeSource
         }
     }
 
-    private void Enqueue(in ChangeHeader header)
+    private QueueVerdict Enqueue(in ChangeHeader header)
     {
         Queue ??= new ChangeQueue(_hashKey, _limits.QueueChangesMax, _limits.QueueBytesMax);
-        Queue.TryEnqueue(Graph, header.Hash, header.Deps, header.Bytes.ToArray());
+        return Queue.TryEnqueue(Graph, header.Hash, header.Deps, header.Bytes.ToArray());
     }
 }

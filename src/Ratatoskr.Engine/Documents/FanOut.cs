@@ -124,7 +124,7 @@ internal sealed class FanOut(Shard shard)
         effects.Send(link.Session, envelope.AsSpan(0, length), body);
         SyncSession.Commit(plan, content.Graph, link.State);
         link.Spoken();
-        shard.Metrics.SyncSent();
+        shard.Metrics.Sent(SentMessage.Sync);
     }
 
     private SharedBuffer BodyOf(SyncPlan plan, DocumentContent content)

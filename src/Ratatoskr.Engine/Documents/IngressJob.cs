@@ -191,8 +191,9 @@ internal sealed class IngressJob(PeerLink link, SharedBuffer payload, RepoMessag
                 case AcceptOutcome.Duplicate:
                     _account.HasDuplicates = true;
                     break;
-                case AcceptOutcome.Queued:
+                case AcceptOutcome.Queued or AcceptOutcome.QueueFull:
                     _account.HasQueued = true;
+                    if (result.Outcome == AcceptOutcome.QueueFull) _account.Dropped++;
                     break;
                 default:
                     Refusal = result.Why;
@@ -313,6 +314,9 @@ internal sealed class IngressJob(PeerLink link, SharedBuffer payload, RepoMessag
 
         /// <summary>Some changes wait for others.</summary>
         public bool HasQueued;
+
+        /// <summary>Of these, changes dropped because too many wait.</summary>
+        public int Dropped;
 
         /// <summary>Changes came out of the queue.</summary>
         public bool HasFreed;

@@ -52,7 +52,7 @@ internal sealed class EphemeralRelay(Shard shard)
         // Receivers decode it without a net: what is not CBOR is not passed on.
         if (!CborCursor.IsWellFormed(message.Data.In(bytes), EphemeralDepthMax))
         {
-            shard.Metrics.BadFrame();
+            shard.Metrics.Dropped(MessageDrop.Malformed);
             from?.Session.LogOnce("an ephemeral message whose data is not CBOR");
             return;
         }
@@ -73,7 +73,7 @@ internal sealed class EphemeralRelay(Shard shard)
         }
 
         body?.Release();
-        shard.Metrics.EphemeralSent(sent);
+        shard.Metrics.Sent(SentMessage.Ephemeral, sent);
     }
 
     private void Keep(PeerLink link, ReadOnlySpan<byte> envelope, SharedBuffer body)
@@ -81,7 +81,7 @@ internal sealed class EphemeralRelay(Shard shard)
         if (link.Session.Slots[shard.Index] is not { } slot) return;
         if (envelope.Length + body.Length > shard.Limits.EphemeralKeptBytesMax)
         {
-            shard.Metrics.EphemeralDropped();
+            shard.Metrics.Dropped(HintDrop.EphemeralTooLarge);
             return;
         }
 
@@ -89,7 +89,7 @@ internal sealed class EphemeralRelay(Shard shard)
         if (kept.Count >= shard.Limits.EphemeralRingCount)
         {
             kept.Dequeue().Message.Release();
-            shard.Metrics.EphemeralDropped();
+            shard.Metrics.Dropped(HintDrop.EphemeralOldest);
         }
 
         SharedBuffer whole = SharedBuffer.Rent(envelope.Length + body.Length);

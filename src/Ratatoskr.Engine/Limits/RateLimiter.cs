@@ -49,7 +49,12 @@ public sealed class RateLimiter
     }
 
     /// <summary>Whether one more would be given; takes nothing.</summary>
-    public bool HasRoom(RateLimitKind kind, string key, Timestamp now, out int retryAfterSeconds) => _tables[(int)kind].HasRoom(key, now, out retryAfterSeconds);
+    public bool HasRoom(RateLimitKind kind, string key, Timestamp now, out int retryAfterSeconds)
+    {
+        if (_tables[(int)kind].HasRoom(key, now, out retryAfterSeconds)) return true;
+        Metrics?.RateLimited(kind);
+        return false;
+    }
 
     /// <summary>For tests: keys remembered of a kind.</summary>
     internal int Count(RateLimitKind kind) => _tables[(int)kind].Count;

@@ -48,6 +48,16 @@ public static class MeterExtensions
         meter.CreateObservableUpDownCounter(name, read, unit, description);
     }
 
+    /// <summary>The same, by a label.</summary>
+    public static void ShowLevels<TLabel>(this Meter meter, string name, string unit, string label, string description, Func<TLabel, long> read)
+        where TLabel : struct, Enum
+    {
+        ArgumentNullException.ThrowIfNull(meter);
+        TLabel[] values = Enum.GetValues<TLabel>();
+        KeyValuePair<string, object?>[] labels = TallySet<TLabel>.LabelsOf(label);
+        meter.CreateObservableUpDownCounter(name, () => values.Select((value, i) => new Measurement<long>(read(value), labels[i])), unit, description);
+    }
+
     /// <summary>A bound, a size or another number that cannot be added up over servers in a way that means something.</summary>
     /// <param name="read">Any thread.</param>
     public static void ShowGauge(this Meter meter, string name, string unit, string description, Func<long> read)

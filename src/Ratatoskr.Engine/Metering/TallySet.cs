@@ -16,12 +16,14 @@ public sealed class TallySet<TLabel>
     /// <param name="label">The label's name.</param>
     internal TallySet(string label)
     {
-        string[] names = Enum.GetNames<TLabel>();
-        _tallies = [.. names.Select(static _ => new Tally())];
-        _labels = [.. names.Select(name => new KeyValuePair<string, object?>(label, SnakeCase(name)))];
+        _labels = LabelsOf(label);
+        _tallies = [.. _labels.Select(static _ => new Tally())];
     }
 
     public void Add(TLabel value, long amount = 1) => _tallies[Unsafe.BitCast<TLabel, byte>(value)].Add(amount);
+
+    internal static KeyValuePair<string, object?>[] LabelsOf(string label) =>
+        [.. Enum.GetNames<TLabel>().Select(name => new KeyValuePair<string, object?>(label, SnakeCase(name)))];
 
     internal IEnumerable<Measurement<long>> Read()
     {

@@ -33,7 +33,12 @@ internal sealed class RemoteHeadsGossip(Shard shard)
                 _followers++;
             }
 
-            if (slot.Follows.Count >= shard.Limits.RemoteSubscriptionsPerSessionMax) break;
+            if (slot.Follows.Count >= shard.Limits.RemoteSubscriptionsPerSessionMax)
+            {
+                shard.Metrics.Dropped(HintDrop.SubscriptionsTooMany);
+                break;
+            }
+
             StorageId storageId = StorageId.FromTrusted(added.In(bytes));
             if (slot.Follows.Add(storageId)) SendKnown(slot, storageId, effects);
         }
@@ -49,7 +54,13 @@ internal sealed class RemoteHeadsGossip(Shard shard)
     /// <summary>A persistent peer has told us its heads.</summary>
     public void PeerHasHeads(PeerLink link, ReadOnlySpan<ChangeHash> heads, Timestamp now, IEffects effects)
     {
-        if (!link.Session.IsPersistent || heads.Length > shard.Limits.RemoteHeadsMax) return;
+        if (!link.Session.IsPersistent) return;
+        if (heads.Length > shard.Limits.RemoteHeadsMax)
+        {
+            shard.Metrics.Dropped(HintDrop.HeadsTooMany);
+            return;
+        }
+
         if (link.Document.RemoteHeads is null && _followers == 0 && heads.IsEmpty) return;
         byte[] encoded = new byte[MessageWriter.HeadsLengthMax(heads.Length)];
         int length = MessageWriter.WriteHeads(encoded, MemoryMarshal.AsBytes(heads));
@@ -64,9 +75,19 @@ internal sealed class RemoteHeadsGossip(Shard shard)
         foreach (Protocol.Messages.RemoteHeads entry in MessageReader.RemoteHeads(bytes, message.NewHeads))
         {
             ReadOnlySpan<byte> heads = entry.Heads.In(bytes);
-            if (heads.Length > MessageWriter.HeadsLengthMax(shard.Limits.RemoteHeadsMax)) continue;
+            if (heads.Length > MessageWriter.HeadsLengthMax(shard.Limits.RemoteHeadsMax))
+            {
+                shard.Metrics.Dropped(HintDrop.HeadsTooMany);
+                continue;
+            }
+
             // A clock far ahead must not silence the true owner's later news.
-            if (entry.Timestamp > now.UnixMs + shard.Limits.RemoteHeadsClockSkewMs) continue;
+            if (entry.Timestamp > now.UnixMs + shard.Limits.RemoteHeadsClockSkewMs)
+            {
+                shard.Metrics.Dropped(HintDrop.HeadsFromFuture);
+                continue;
+            }
+
             Spread(from, StorageId.FromTrusted(entry.StorageId.In(bytes)), heads, entry.Timestamp, effects);
         }
     }
@@ -96,7 +117,8 @@ internal sealed class RemoteHeadsGossip(Shard shard)
     {
         DocumentActor document = from.Document;
         document.RemoteHeads ??= new RemoteHeadsTable(shard.Limits.RemoteHeadsPerDocumentMax);
-        if (!document.RemoteHeads.TryUpdate(storageId, heads, timestamp)) return;
+        if (!document.RemoteHeads.TryUpdate(storageId, heads, timestamp, out bool kept)) return;
+        if (!kept) shard.Metrics.Dropped(HintDrop.HeadsNotKept);
         shard.Recharge(document);
         if (_followers == 0) return;
         foreach (PeerLink link in document.Links)
@@ -108,11 +130,17 @@ internal sealed class RemoteHeadsGossip(Shard shard)
 
     private void Send(PeerLink link, StorageId storageId, ReadOnlySpan<byte> heads, double timestamp, IEffects effects)
     {
-        if (!link.Session.Connection.IsWritable) return;              // newer news will come; these are hints
+        if (!link.Session.Connection.IsWritable)
+        {
+            shard.Metrics.Dropped(HintDrop.HeadsForSlowReader);       // newer news will come; these are hints
+            return;
+        }
+
         ReadOnlySpan<byte> peer = link.Session.PeerId.Text;
         ReadOnlySpan<byte> document = link.Document.Id.Text;
         byte[] frame = new byte[MessageWriter.LengthMax(shard.ServerPeerId.Length + peer.Length + document.Length + storageId.Text.Length + heads.Length)];
         int length = MessageWriter.WriteRemoteHeadsChanged(frame, shard.ServerPeerId, peer, document, storageId.Text, heads, timestamp);
         effects.Send(link.Session, frame.AsSpan(0, length), null);
+        shard.Metrics.Sent(SentMessage.RemoteHeads);
     }
 }

@@ -11,12 +11,15 @@ internal sealed class RemoteHeadsTable(int countMax)
     public long Bytes { get; private set; }
 
     /// <summary>Takes strictly newer news.</summary>
+    /// <param name="kept">false: news, but there is no room for them; to be passed on only.</param>
     /// <returns>false: known already, or older.</returns>
-    public bool TryUpdate(StorageId storageId, ReadOnlySpan<byte> heads, double timestamp)
+    public bool TryUpdate(StorageId storageId, ReadOnlySpan<byte> heads, double timestamp, out bool kept)
     {
+        kept = false;
         if (_entries.TryGetValue(storageId, out Entry? known) && timestamp <= known.Timestamp) return false;
         if (known is null && _entries.Count >= countMax) return true;        // passed on, not remembered
         if (known is null) Bytes += 128 + storageId.Text.Length;
+        kept = true;
         Bytes += heads.Length - (known?.Heads.Length ?? 0);
         _entries[storageId] = new Entry(heads.ToArray(), timestamp);
         return true;

@@ -90,7 +90,9 @@ public sealed class PeerSession : IPeerSession
     {
         if (_ended) return default;
         CountHello(message.Length);
-        switch (MessageReader.Read(message.Span, out RepoMessage parsed, out string? why))
+        ReadOutcome outcome = MessageReader.Read(message.Span, out RepoMessage parsed, out string? why);
+        if (outcome == ReadOutcome.Message) _host.Metrics.Received(parsed.Kind);
+        switch (outcome)
         {
             case ReadOutcome.Message when parsed.Kind == MessageKind.Auth:
                 return AuthenticateAsync(Encoding.UTF8.GetString(parsed.Token.In(message.Span)), parsed.Anonymous);
@@ -142,6 +144,7 @@ public sealed class PeerSession : IPeerSession
     {
         _revoked = true;
         End();
+        _host.Metrics.SessionRefused(SessionRefusal.Revoked);
         Connection.SendAuthError("invalid_token", "Invalid or expired token");
         Connection.Close(CloseCode.PolicyViolation, "invalid_token");
     }
@@ -177,6 +180,7 @@ public sealed class PeerSession : IPeerSession
             case MessageKind.Error:
             case MessageKind.AuthOk:
             case MessageKind.AuthError:
+                _host.Metrics.Dropped(MessageDrop.UnknownType);
                 return default;
             case MessageKind.Join:
                 // Clients repeat it when they are unsure; answering again costs nothing.
@@ -188,7 +192,7 @@ public sealed class PeerSession : IPeerSession
         // An echo of somebody's ephemeral, or an impersonation: the frame says it is from somebody else.
         if (!message.SenderId.In(bytes).SequenceEqual(PeerId.Text))
         {
-            _host.Metrics.ForeignFrame();
+            _host.Metrics.Dropped(MessageDrop.ForeignSender);
             return default;
         }
 
@@ -201,6 +205,7 @@ public sealed class PeerSession : IPeerSession
                 _host.Shards.PostToAll(new ShardInput { Kind = ShardInputKind.RemoteSubscription, Session = this, Message = message }, bytes);
                 return _host.Shards.RoomAsync();
             case MessageKind.Ephemeral when !IsNewEphemeral(bytes, message):
+                _host.Metrics.Dropped(MessageDrop.Duplicate);
                 return default;
         }
 
@@ -269,6 +274,7 @@ public sealed class PeerSession : IPeerSession
             : await AdmitAsync(new Credentials(token.Length == 0 ? null : token, anonymous));
         if (admission.IsRefused)
         {
+            _host.Metrics.SessionRefused(admission.Reason);
             if (admission.RetryAfterSeconds > 0) Connection.SendRateLimited(default, default, admission.Message, admission.RetryAfterSeconds);
             else Connection.SendAuthError(admission.Error!, admission.Message);
             Connection.Close(CloseCode.PolicyViolation, admission.Error!);
@@ -327,6 +333,7 @@ public sealed class PeerSession : IPeerSession
 
         if (!message.SupportsVersion1)
         {
+            _host.Metrics.SessionRefused(SessionRefusal.UnsupportedProtocol);
             Connection.SendStockError(_host.ServerPeerId.Text, sender.Span, "unsupported_protocol", "unsupported protocol version");
             Connection.Close(CloseCode.PolicyViolation, "unsupported protocol version");
             return;
@@ -340,6 +347,7 @@ public sealed class PeerSession : IPeerSession
             Admission admission = await AdmitAsync(new Credentials(token, token is null));
             if (admission.IsRefused)
             {
+                _host.Metrics.SessionRefused(admission.Reason);
                 if (admission.RetryAfterSeconds > 0) Connection.SendRateLimited(_host.ServerPeerId.Text, sender.Span, admission.Message, admission.RetryAfterSeconds);
                 else Connection.SendStockError(_host.ServerPeerId.Text, sender.Span, admission.Error!, admission.Message);
                 Connection.Close(CloseCode.PolicyViolation, admission.Error!);
@@ -364,6 +372,7 @@ public sealed class PeerSession : IPeerSession
 
         if (outcome != JoinOutcome.Joined)
         {
+            _host.Metrics.SessionRefused(SessionRefusal.PeerIdInUse);
             Connection.SendStockError(_host.ServerPeerId.Text, peerId.Text, "peer_id_in_use", "this peer id is in use");
             Connection.Close(CloseCode.PolicyViolation, "this peer id is in use");
             return false;
@@ -377,6 +386,7 @@ public sealed class PeerSession : IPeerSession
     private bool TryAdmit(int bytes, MessageKind kind)
     {
         if (_limits!.TryMessage(Principal, bytes, _host.Clock, out int retryAfterSeconds, out string why)) return true;
+        _host.Metrics.Dropped(MessageDrop.RateLimited);
         if (Connection.IsWritable) Connection.SendRateLimited(_host.ServerPeerId.Text, PeerId.Text, why, retryAfterSeconds);
         if (kind is MessageKind.Sync or MessageKind.Request or MessageKind.DocUnavailable) Volatile.Write(ref _heardAgainAtMs, _host.Clock.Now.UnixMs + (retryAfterSeconds * 1000L));
         return false;
@@ -392,7 +402,7 @@ public sealed class PeerSession : IPeerSession
 
     private void Undecodable(string why)
     {
-        BadFrame(why);
+        BadFrame(why, MessageDrop.Undecodable);
         if (_limits is not null && !_limits.TryUndecodable(_host.Clock.Now)) throw new ProtocolException(CloseCode.PolicyViolation, "too many frames that are no messages");
         if (_limits is null && ++_undecodable > _host.Limits.UndecodableFramesMax) throw new ProtocolException(CloseCode.InvalidPayload, why);
         if (Connection.IsWritable) Connection.SendError(ErrorCodes.InvalidMessage, "Failed to decode message"u8);
@@ -400,9 +410,9 @@ public sealed class PeerSession : IPeerSession
 
     private void SendPeer() => Connection.SendPeer(_host.ServerPeerId.Text, PeerId.Text, _host.ServerStorageId.Text);
 
-    private void BadFrame(string why)
+    private void BadFrame(string why, MessageDrop drop = MessageDrop.Malformed)
     {
-        _host.Metrics.BadFrame();
+        _host.Metrics.Dropped(drop);
         LogOnce(why);
         if (!_established && !_authenticated && ++_badFrames > _host.Limits.BadFramesBeforeHelloMax)
         {
@@ -414,6 +424,14 @@ public sealed class PeerSession : IPeerSession
     private readonly record struct Admission(string? Error, string Message, int RetryAfterSeconds)
     {
         public bool IsRefused => Error is not null;
+
+        public SessionRefusal Reason => Error switch
+        {
+            "invalid_token" => SessionRefusal.InvalidToken,
+            "missing_credentials" => SessionRefusal.MissingCredentials,
+            "rate_limited" => SessionRefusal.RateLimited,
+            _ => SessionRefusal.NotAllowed,
+        };
 
         public static Admission TooMany(string message, int retryAfterSeconds) => new("rate_limited", message, Math.Max(1, retryAfterSeconds));
     }

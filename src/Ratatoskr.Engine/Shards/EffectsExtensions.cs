@@ -21,6 +21,7 @@ internal static class EffectsExtensions
         };
         byte[] frame = new byte[MessageWriter.LengthMax(content)];
         effects.Send(session, frame.AsSpan(0, MessageWriter.WriteError(frame, content)), null);
+        shard.Metrics.Sent(SentMessage.Error);
     }
 
     /// <summary>Tells a peer which quota its changes would exceed.</summary>
@@ -39,6 +40,7 @@ internal static class EffectsExtensions
         };
         byte[] frame = new byte[MessageWriter.LengthMax(content)];
         effects.Send(session, frame.AsSpan(0, MessageWriter.WriteError(frame, content)), null);
+        shard.Metrics.Sent(SentMessage.Error);
     }
 
     /// <summary>Tells a peer that a document cannot be had, so that its find settles. It stays subscribed.</summary>
@@ -47,6 +49,6 @@ internal static class EffectsExtensions
         byte[] frame = shard.Scratch;
         int length = MessageWriter.WriteDocUnavailable(frame, shard.ServerPeerId, session.PeerId.Text, document.Text);
         effects.Send(session, frame.AsSpan(0, length), null);
-        shard.Metrics.UnavailableSent();
+        shard.Metrics.Sent(SentMessage.Unavailable);
     }
 }

@@ -31,6 +31,7 @@ internal sealed class Shard
     private readonly long _budget;
     private long _charged;
     private long _linkBytes;
+    private int _linkCount;
     private long _heldBytes;
 
     public Shard(ShardContext context, int index)
@@ -79,9 +80,15 @@ internal sealed class Shard
     /// <summary>Store operations have failed and wait for the next tick.</summary>
     public bool HasRetries => _retry.Count > 0;
 
+    /// <summary>Any thread, as the two below.</summary>
     public int DocumentCount => _documents.Count;
 
-    public long ContentBytes => _charged;
+    public long ContentBytes => Volatile.Read(ref _charged);
+
+    public long LinkBytes => Volatile.Read(ref _linkBytes);
+
+    /// <summary>Documents that sessions have open, counted once per session.</summary>
+    public int LinkCount => Volatile.Read(ref _linkCount);
 
     /// <summary>For tests: what is in memory of a document.</summary>
     public DocumentContent? ContentOf(DocumentId id) => Find(id)?.Content;
@@ -232,6 +239,7 @@ internal sealed class Shard
 
     public void ForgetLink(PeerLink link)
     {
+        _linkCount--;
         _linkBytes -= link.ChargedBytes;
         link.ChargedBytes = 0;
     }
@@ -293,9 +301,11 @@ internal sealed class Shard
         if (!slot.LinksByText.TryGetValue(idText, out PeerLink? link))
         {
             // Only asking for a document, or offering it, opens it.
-            link = IsSyncKind(input.Message.Kind) ? OpenLink(session, slot, idText, effects) : null;
+            bool opens = IsSyncKind(input.Message.Kind);
+            link = opens ? OpenLink(session, slot, idText, effects) : null;
             if (link is null)
             {
+                if (!opens) Metrics.Dropped(MessageDrop.NotOpen);
                 payload.Release();
                 return;
             }
@@ -323,7 +333,7 @@ internal sealed class Shard
         {
             if (idText.Length > Limits.DocumentIdBytesMax || !DocumentId.TryParse(idText, out DocumentId id))
             {
-                Metrics.BadDocumentId();
+                Metrics.DocumentRefused(DocumentRefusal.InvalidId);
                 session.LogOnce("a document id that is not base58check");
                 effects.SendError(this, session, ErrorCodes.InvalidDocumentId, "The document id is not base58check", default);
                 return null;
@@ -334,6 +344,7 @@ internal sealed class Shard
 
         if (slot.Links.Count >= Limits.DocumentsPerSessionMax || _linkBytes > _budget)
         {
+            Metrics.DocumentRefused(_linkBytes > _budget ? DocumentRefusal.Memory : DocumentRefusal.TooMany);
             effects.SendError(this, session, ErrorCodes.TooManyDocuments, "This connection has too many documents open", document.Id);
             effects.SendUnavailable(this, session, document.Id);
             return null;
@@ -341,6 +352,7 @@ internal sealed class Shard
 
         _documents.TryAdd(document.Id, document);
         PeerLink link = document.Open(session);
+        _linkCount++;
         RechargeLink(link);
         slot.Links.Add(document.Id, link);
         return link;

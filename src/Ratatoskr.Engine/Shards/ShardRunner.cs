@@ -54,6 +54,9 @@ internal sealed class ShardRunner : IThreadPoolWorkItem, IEffects
         }
     }
 
+    /// <summary>Bytes of the messages in the mailbox. Any thread.</summary>
+    public long MailboxBytes => Volatile.Read(ref _mailboxBytes);
+
     /// <summary>Takes an input, and runs the shard on this thread if it is idle.</summary>
     public void Post(in ShardInput input) => Post(input, inline: true);
 
@@ -236,6 +239,7 @@ internal sealed class ShardRunner : IThreadPoolWorkItem, IEffects
     private async Task LoadAsync(DocumentId id, IReadOnlySet<ChangeHash>? quarantine)
     {
         ShardInput input = new() { Kind = ShardInputKind.Loaded, Document = id };
+        long start = _clock.Start();
         try
         {
             StoredDocument stored = await _store.LoadAsync(id, CancellationToken.None);
@@ -243,10 +247,11 @@ internal sealed class ShardRunner : IThreadPoolWorkItem, IEffects
         }
         catch (Exception e)
         {
-            _shard.Metrics.StoreFailed();
+            _shard.Metrics.StoreFailed(StoreCall.Load);
             input.Error = e;
         }
 
+        _shard.Metrics.LoadDuration.Record(_clock.SecondsSince(start));
         PostBack(input);
     }
 
@@ -259,7 +264,7 @@ internal sealed class ShardRunner : IThreadPoolWorkItem, IEffects
         }
         catch (Exception e)
         {
-            _shard.Metrics.StoreFailed();            // advisory: the protocol finds out what is shared
+            _shard.Metrics.StoreFailed(StoreCall.LoadSyncState);            // advisory: the protocol finds out what is shared
             input.Error = e;
         }
 
@@ -274,7 +279,7 @@ internal sealed class ShardRunner : IThreadPoolWorkItem, IEffects
         }
         catch (Exception)
         {
-            _shard.Metrics.StoreFailed();            // advisory: the protocol finds out what is shared
+            _shard.Metrics.StoreFailed(StoreCall.SaveSyncState);            // advisory: the protocol finds out what is shared
         }
     }
 
@@ -301,7 +306,7 @@ internal sealed class ShardRunner : IThreadPoolWorkItem, IEffects
         }
         catch (Exception e)
         {
-            _shard.Metrics.StoreFailed();
+            _shard.Metrics.StoreFailed(StoreCall.Delete);
             input.Error = e;
         }
 
@@ -317,7 +322,7 @@ internal sealed class ShardRunner : IThreadPoolWorkItem, IEffects
         }
         catch (Exception e)
         {
-            _shard.Metrics.StoreFailed();
+            _shard.Metrics.StoreFailed(StoreCall.Append);
             input.Error = e;
         }
 
@@ -333,7 +338,7 @@ internal sealed class ShardRunner : IThreadPoolWorkItem, IEffects
         }
         catch (Exception e)
         {
-            _shard.Metrics.StoreFailed();
+            _shard.Metrics.StoreFailed(StoreCall.Snapshot);
             input.Error = e;
         }
 
@@ -350,7 +355,7 @@ internal sealed class ShardRunner : IThreadPoolWorkItem, IEffects
         }
         catch (Exception e)
         {
-            _shard.Metrics.StoreFailed();
+            _shard.Metrics.StoreFailed(StoreCall.Compact);
             input.Error = e;
         }
 

@@ -14,6 +14,15 @@ internal sealed class WorkerQueue(int concurrency, WorkMemory memory, IWorkSched
     private readonly Queue<Entry> _starved = new();               // measured, and too large for the memory that was free
     private int _running;
 
+    /// <summary>Jobs that wait or run.</summary>
+    public int Count
+    {
+        get
+        {
+            lock (_gate) return _jobs.Count + _starved.Count + _running;
+        }
+    }
+
     /// <param name="job">What to run.</param>
     /// <param name="done">Called when it has run.</param>
     public void Enqueue(DocumentJob job, Action<DocumentJob> done)

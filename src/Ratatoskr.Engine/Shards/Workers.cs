@@ -27,6 +27,12 @@ internal sealed class Workers
     /// <summary>Memory promised to jobs that run; shards keep that much less.</summary>
     public long ReservedBytes => _urgentMemory.Reserved + _backgroundMemory.Reserved;
 
+    /// <summary>Jobs that wait or run, those that nobody waits for.</summary>
+    public int BackgroundCount => Volatile.Read(ref _inBackground);
+
+    /// <summary>Jobs that wait or run, those that peers wait for.</summary>
+    public int UrgentCount => _urgent.Count;
+
     public bool HasRoomInBackground => Volatile.Read(ref _inBackground) < BackgroundMax;
 
     /// <summary>The process is about to end: nothing is begun that nobody waits for.</summary>

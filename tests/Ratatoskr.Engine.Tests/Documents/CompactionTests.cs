@@ -131,8 +131,8 @@ public sealed class CompactionTests
         ann.Open(Doc);
         eve.Open(Doc);
         Edit(server, ann, 60);
-        Assert.True(counters["ratatoskr.compactions"] >= 4);
-        Assert.Equal(0, counters["ratatoskr.operations.built"]);
+        Assert.True(counters["ratatoskr.compactions.done"] >= 4);
+        Assert.Equal(0, counters["ratatoskr.op_sets.built"]);
         Assert.Equal(StoredContent.Operations(server.Store, Doc).RowCount, server.Engine.ContentOf(Doc)!.Operations!.RowCount);
         eve.SayChanges(Doc, PeerDocument.MakePoison(ann[Doc].Graph, new ActorId([0xEE]), out _));
         server.Settle();

@@ -14,7 +14,7 @@ namespace Ratatoskr.Engine.Tests.Documents;
 /// <summary>Rule 4: nothing is stored, acknowledged or passed on before its operations are known to fit; and what that costs, only writers pay.</summary>
 public sealed class OperationsTests : IDisposable
 {
-    private const string Built = "ratatoskr.operations.built";
+    private const string Built = "ratatoskr.op_sets.built";
     private static readonly DocumentId Doc = TestServer.Document("operations"), Other = TestServer.Document("other");
     private static readonly ActorId Stranger = new([0xEE]);
 
@@ -123,7 +123,7 @@ public sealed class OperationsTests : IDisposable
             server.Settle();
         }
 
-        Assert.True(counters["ratatoskr.operations.evicted"] > 0);
+        Assert.True(counters["ratatoskr.op_sets.evicted"] > 0);
         Assert.Equal(0, counters["ratatoskr.documents.evicted"]);
     }
 

@@ -2,11 +2,12 @@ using System.Diagnostics.Metrics;
 
 namespace Ratatoskr.Engine.Tests.Support;
 
-/// <summary>What one engine has counted since this was made.</summary>
+/// <summary>What one engine has counted since this was made, by instrument, or by instrument and label: <c>ratatoskr.changes.refused invalid</c>.</summary>
 internal sealed class Counters : IDisposable
 {
     private readonly MeterListener _listener = new();
-    private readonly Dictionary<string, long> _sums = [];
+    private readonly Dictionary<string, long> _now = [];
+    private readonly Dictionary<string, long> _before;
 
     public Counters(SyncEngine engine)
     {
@@ -14,11 +15,33 @@ internal sealed class Counters : IDisposable
         {
             if (instrument.Meter == engine.Metrics.Meter) listener.EnableMeasurementEvents(instrument);
         };
-        _listener.SetMeasurementEventCallback<long>((instrument, value, _, _) => _sums[instrument.Name] = this[instrument.Name] + value);
+        _listener.SetMeasurementEventCallback<long>((instrument, value, labels, _) =>
+        {
+            Add(instrument.Name, value);
+            foreach (KeyValuePair<string, object?> label in labels) Add($"{instrument.Name} {label.Value}", value);
+        });
         _listener.Start();
+        _before = Read();
     }
 
-    public long this[string name] => _sums.GetValueOrDefault(name);
+    /// <exception cref="KeyNotFoundException">There is no such instrument, or label.</exception>
+    public long this[string name]
+    {
+        get
+        {
+            long now = Read()[name];
+            return now - _before[name];
+        }
+    }
 
     public void Dispose() => _listener.Dispose();
+
+    private Dictionary<string, long> Read()
+    {
+        _now.Clear();
+        _listener.RecordObservableInstruments();
+        return new Dictionary<string, long>(_now);
+    }
+
+    private void Add(string name, long value) => _now[name] = _now.GetValueOrDefault(name) + value;
 }
