@@ -113,6 +113,9 @@ public sealed class SyncEngine : ISyncEndpoint, IAsyncDisposable
     /// <summary>For tests: the last control change that the shards have in their mailboxes.</summary>
     internal ControlNumber Brought => new(Volatile.Read(ref _brought));
 
+    /// <summary>For tests, while nothing runs: the shards, whose accounts must come out even.</summary>
+    internal IEnumerable<Shard> Shards => Enumerable.Range(0, _shards.Count).Select(i => _shards[i].Shard);
+
     public IPeerSession Accept(IPeerConnection connection, ConnectionInfo info)
     {
         ArgumentNullException.ThrowIfNull(info);

@@ -1,4 +1,5 @@
 using Automerge.Changes;
+using SharedTests.Fuzzing;
 
 namespace Automerge.Tests.Fuzzing;
 
@@ -12,7 +13,7 @@ internal static class ChangeMutator
         {
             case 0:
                 byte[] damaged = ByteMutator.Mutate(random, honest);
-                return random.Next(5) == 0 ? damaged : ByteMutator.Sealed(damaged);
+                return random.Next(5) == 0 ? damaged : FuzzColumn.Sealed(damaged);
             case 1:
                 return MutateFields(random, document, honest);
             case 2 or 3:

@@ -72,6 +72,15 @@ internal sealed record FuzzColumn(uint Spec, byte[] Bytes)
 
     public static byte[] Prefixed(ref ReadOnlySpan<byte> rest) => Take(ref rest, (int)Unsigned(ref rest)).ToArray();
 
+    /// <summary>Makes length and checksum of the first chunk right, so that what lies behind them is reached.</summary>
+    public static byte[] Sealed(byte[] bytes)
+    {
+        if (bytes.Length <= ChunkReader.TypeOffset) return bytes;
+        ReadOnlySpan<byte> rest = bytes.AsSpan(ChunkReader.TypeOffset + 1);
+        if (!Leb128.TryReadUnsigned(ref rest, out _)) rest = bytes.AsSpan(ChunkReader.TypeOffset + 1);
+        return Seal((ChunkType)(bytes[ChunkReader.TypeOffset] & 3), rest);
+    }
+
     public static byte[] Seal(ChunkType type, ReadOnlySpan<byte> body)
     {
         byte[] chunk = new byte[ChunkWriter.HeaderLength(body.Length) + body.Length];

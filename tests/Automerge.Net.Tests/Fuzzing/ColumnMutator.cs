@@ -1,5 +1,6 @@
 using System.Text;
 using Automerge.Columns;
+using SharedTests.Fuzzing;
 
 namespace Automerge.Tests.Fuzzing;
 

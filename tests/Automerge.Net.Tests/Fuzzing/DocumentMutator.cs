@@ -1,5 +1,6 @@
 using Automerge.Columns;
 using Automerge.Documents;
+using SharedTests.Fuzzing;
 
 namespace Automerge.Tests.Fuzzing;
 
@@ -11,7 +12,7 @@ internal static class DocumentMutator
         if (random.Next(8) == 0)
         {
             byte[] damaged = ByteMutator.Mutate(random, honest);
-            return random.Next(4) == 0 ? damaged : ByteMutator.Sealed(damaged);
+            return random.Next(4) == 0 ? damaged : FuzzColumn.Sealed(damaged);
         }
 
         DocumentParts parts = DocumentParts.Parse(honest);

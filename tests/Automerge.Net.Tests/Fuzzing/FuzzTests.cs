@@ -1,5 +1,5 @@
-using System.Buffers;
 using System.Buffers.Binary;
+using System.Buffers;
 using System.Numerics;
 using Automerge.Changes;
 using Automerge.Columns;
@@ -8,6 +8,7 @@ using Automerge.Format;
 using Automerge.Sync;
 using Automerge.Tests.Patches;
 using Automerge.Tests.Vectors;
+using SharedTests.Fuzzing;
 
 namespace Automerge.Tests.Fuzzing;
 
@@ -58,7 +59,7 @@ public class FuzzTests
         FuzzRun.Run(1000, one =>
         {
             byte[] bytes = ByteMutator.Mutate(one.Random, one.Pick(files));
-            return TryLoad(one, one.Input = one.OneIn(4) ? bytes : ByteMutator.Sealed(bytes));
+            return TryLoad(one, one.Input = one.OneIn(4) ? bytes : FuzzColumn.Sealed(bytes));
         });
     }
 

@@ -3,6 +3,7 @@ using Automerge.Documents;
 using Automerge.Format;
 using Automerge.Tests.Documents;
 using Automerge.Tests.Lockstep;
+using SharedTests.Fuzzing;
 
 namespace Automerge.Tests.Fuzzing;
 

@@ -1,5 +1,6 @@
 using Automerge.Columns;
 using Automerge.Sync;
+using SharedTests.Fuzzing;
 
 namespace Automerge.Tests.Fuzzing;
 

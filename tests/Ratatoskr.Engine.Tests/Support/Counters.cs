@@ -34,6 +34,10 @@ internal sealed class Counters : IDisposable
         }
     }
 
+    /// <summary>Whatever has grown, by how much.</summary>
+    public IEnumerable<KeyValuePair<string, long>> Grown =>
+        Read().Select(now => KeyValuePair.Create(now.Key, now.Value - _before.GetValueOrDefault(now.Key))).Where(grown => grown.Value > 0);
+
     public void Dispose() => _listener.Dispose();
 
     private Dictionary<string, long> Read()

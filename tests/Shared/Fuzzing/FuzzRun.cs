@@ -2,47 +2,7 @@ using System.Diagnostics;
 using System.Globalization;
 using System.Text.RegularExpressions;
 
-namespace Automerge.Tests.Fuzzing;
-
-/// <summary>One case: everything random in it follows from its seed.</summary>
-internal sealed class FuzzCase(int seed)
-{
-    public int Seed { get; } = seed;
-
-    public Random Random { get; } = new(seed);
-
-    /// <summary>What is being tried, for the report of a failure.</summary>
-    public byte[] Input { get; set; } = [];
-
-    /// <summary>What else should be said of a failure.</summary>
-    public Func<string>? Describe { get; set; }
-
-    /// <summary>The longest call and the greatest share of allowed memory that a call took.</summary>
-    public TimeSpan Slowest { get; private set; }
-
-    public double MemoryShare { get; private set; }
-
-    public bool OneIn(int count) => Random.Next(count) == 0;
-
-    public T Pick<T>(IReadOnlyList<T> from) => from[Random.Next(from.Count)];
-
-    /// <summary>Makes a call on hostile input: its time is measured, and the memory that it takes may be four times the input and what limits declare.</summary>
-    public T Call<T>(long inputBytes, long declaredBytes, Func<T> call)
-    {
-        long before = GC.GetAllocatedBytesForCurrentThread(), began = Stopwatch.GetTimestamp();
-        try
-        {
-            return call();
-        }
-        finally
-        {
-            TimeSpan took = Stopwatch.GetElapsedTime(began);
-            long allocated = GC.GetAllocatedBytesForCurrentThread() - before;
-            if (took > Slowest) Slowest = took;
-            MemoryShare = Math.Max(MemoryShare, (double)allocated / ((4 * inputBytes) + declaredBytes));
-        }
-    }
-}
+namespace SharedTests.Fuzzing;
 
 /// <summary>
 /// Runs the cases of a target. AUTOMERGE_FUZZ_SECONDS says for how long (unset: a fixed number of cases), AUTOMERGE_FUZZ_SEED which seed is the first (1);
@@ -125,11 +85,13 @@ internal static partial class FuzzRun
     private sealed partial class Progress(string target)
     {
         private readonly Dictionary<string, int> _refusals = [];
+        private readonly SortedDictionary<string, long> _notes = new(StringComparer.Ordinal);
         private long _began;
         private int _accepted;
         private int _refused;
         private TimeSpan _slowest;
         private double _memoryShare;
+        private long _bytesMost;
 
         public FuzzCase? Current { get; private set; }
 
@@ -147,6 +109,8 @@ internal static partial class FuzzRun
         {
             if (one.Slowest > _slowest) _slowest = one.Slowest;
             _memoryShare = Math.Max(_memoryShare, one.MemoryShare);
+            _bytesMost = Math.Max(_bytesMost, one.BytesMost);
+            foreach ((string what, long count) in one.Notes) _notes[what] = _notes.GetValueOrDefault(what) + count;
             if (refused is null)
             {
                 _accepted++;
@@ -162,7 +126,7 @@ internal static partial class FuzzRun
         // Of failures that look the same the first one is shown.
         public void Fail(FuzzCase failed, Exception exception)
         {
-            string place = exception.StackTrace?.Split('\n').FirstOrDefault(line => line.Contains("at Automerge.", StringComparison.Ordinal) && !line.Contains("Tests", StringComparison.Ordinal)) ?? "";
+            string place = exception.StackTrace?.Split('\n').FirstOrDefault(line => (line.Contains("at Automerge.", StringComparison.Ordinal) || line.Contains("at Ratatoskr.", StringComparison.Ordinal)) && !line.Contains("Tests", StringComparison.Ordinal)) ?? "";
             string kind = exception.GetType().Name + (place.Length > 0 ? place : Changing().Replace(exception.Message, "#"));
             if (Failures.ContainsKey(kind)) return;
             Failures[kind] = $"{target}, seed {failed.Seed} ({Save(target, failed)}): {exception}\n{failed.Describe?.Invoke()}";
@@ -171,8 +135,9 @@ internal static partial class FuzzRun
         public string Summary()
         {
             IEnumerable<string> reasons = _refusals.OrderByDescending(reason => reason.Value).Take(IsLong ? 60 : 10).Select(reason => $"  {reason.Value,8}  {reason.Key}");
+            IEnumerable<string> notes = _notes.Select(note => $"  {note.Value,8}  {note.Key}");
             return $"{target}: {_accepted + _refused} cases from seed {FirstSeed}, {_accepted} accepted, {_refused} refused for {_refusals.Count} reasons; "
-                + $"slowest call {_slowest.TotalMilliseconds:0} ms, memory at most {100 * _memoryShare:0} % of what is allowed\n{string.Join('\n', reasons)}";
+                + $"slowest call {_slowest.TotalMilliseconds:0} ms, memory of a call at most {_bytesMost >> 10} KiB and {100 * _memoryShare:0} % of what is allowed, of the process {Process.GetCurrentProcess().PeakWorkingSet64 >> 20} MiB\n{string.Join('\n', reasons.Concat(notes))}";
         }
 
         [GeneratedRegex("[0-9a-f]{64}|[0-9]+")]
