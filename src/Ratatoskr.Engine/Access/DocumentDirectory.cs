@@ -25,8 +25,11 @@ public sealed class DocumentDirectory(IAccountStore accounts, IChunkStore chunks
 
     private readonly SemaphoreSlim[] _gates = [.. Enumerable.Range(0, GateCount).Select(_ => new SemaphoreSlim(1, 1))];
 
-    /// <summary>Frees a document's content where shards may have some of it in memory, and counts it back to its owner; null: only the store has any.</summary>
-    public Func<DocumentRecord, Task>? DeleteContent { get; set; }
+    /// <summary>
+    /// Frees a document's content where shards may have some of it in memory, and counts it back to its owner: its id, whose bytes they were (empty when nobody counts them any more),
+    /// and how many its record told. Null: only the store has any.
+    /// </summary>
+    public Func<DocumentId, string, long, Task>? DeleteContent { get; set; }
 
     /// <summary>Finds a document by any of its names, for somebody who wants to read it, or more.</summary>
     public async ValueTask<DirectoryAnswer> FindAsync(Principal principal, string name, Permission needed, CancellationToken stop)
@@ -146,10 +149,18 @@ public sealed class DocumentDirectory(IAccountStore accounts, IChunkStore chunks
         return own.Document is { } document ? await DeleteAsync(document) : own;
     }
 
-    /// <summary>Deletes documents whose time is over.</summary>
-    /// <returns>How many.</returns>
+    /// <summary>Deletes documents whose time is over, and ends deletions that were cut short.</summary>
+    /// <returns>How many, of either kind: whether there may be more.</returns>
     public async ValueTask<int> SweepAsync(int max, CancellationToken stop)
     {
+        IReadOnlyList<DocumentId> unfreed = await accounts.UnfreedAsync(max, stop);
+        foreach (DocumentId id in unfreed)
+        {
+            stop.ThrowIfCancellationRequested();
+            using IDisposable alone = await AloneAsync(id, stop);
+            if (await accounts.FindDocumentAsync(id, stop) is null) await FreeAsync(id, "", 0);
+        }
+
         IReadOnlyList<DocumentRecord> expired = await accounts.ExpiredAsync(time.GetUtcNow(), max, stop);
         foreach (DocumentRecord document in expired)
         {
@@ -157,7 +168,7 @@ public sealed class DocumentDirectory(IAccountStore accounts, IChunkStore chunks
             await DeleteAsync(document);
         }
 
-        return expired.Count;
+        return Math.Max(unfreed.Count, expired.Count);
     }
 
     private async ValueTask<DirectoryAnswer> DeleteAsync(DocumentRecord document)
@@ -165,8 +176,7 @@ public sealed class DocumentDirectory(IAccountStore accounts, IChunkStore chunks
         using IDisposable alone = await AloneAsync(document.AutomergeId, CancellationToken.None);
         if (await accounts.DeleteAsync(document.AutomergeId, CancellationToken.None) != ChangeOutcome.Changed) return NotFound();
         await BindAsync(document.AutomergeId, ControlSubject.Deleted);
-        if (DeleteContent is { } deleteContent) await deleteContent(document);
-        else await FreeAsync(document.AutomergeId);
+        await FreeAsync(document.AutomergeId, document.OwnerId, document.Size);
         return new DirectoryAnswer(document, null);
     }
 
@@ -286,14 +296,16 @@ public sealed class DocumentDirectory(IAccountStore accounts, IChunkStore chunks
         await chunks.PeekAsync(new[] { id }, peeked, stop);
         if (peeked[0].Presence != StoredPresence.Present) return false;
         if (await accounts.FormerOwnerAsync(id, stop) != principal.Id) return true;
-        await FreeAsync(id);
+        await FreeAsync(id, "", 0);
         return false;
     }
 
     // No shard takes anything for it by now. A fence that has moved since says nothing about this document.
-    private async ValueTask FreeAsync(DocumentId id)
+    private async ValueTask FreeAsync(DocumentId id, string ownerId, long recordedBytes)
     {
-        while (!await chunks.DeleteAsync(id, control.Current, CancellationToken.None)) await Task.Yield();
+        if (DeleteContent is { } deleteContent) await deleteContent(id, ownerId, recordedBytes);
+        else while (!await chunks.DeleteAsync(id, control.Current, CancellationToken.None)) await Task.Yield();
+        await accounts.FreedAsync(id, CancellationToken.None);
     }
 
     // Registering waits for a deletion under way, or that would free what was written since. By hash: strangers seldom wait for each other.

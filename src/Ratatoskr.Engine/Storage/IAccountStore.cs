@@ -73,8 +73,14 @@ public interface IAccountStore
 
     ValueTask<ChangeOutcome> SetExpirationAsync(DocumentId id, DateTimeOffset? expiresAt, CancellationToken stop);
 
-    /// <summary>Removes the document and leaves a tombstone: its names can come back through its former owner only.</summary>
+    /// <summary>Removes the document and leaves a tombstone: its names can come back through its former owner only. Its content is yet to be freed.</summary>
     ValueTask<ChangeOutcome> DeleteAsync(DocumentId id, CancellationToken stop);
+
+    /// <summary>Deleted documents whose content nobody has said to be freed, those first that have waited longest.</summary>
+    ValueTask<IReadOnlyList<DocumentId>> UnfreedAsync(int max, CancellationToken stop);
+
+    /// <summary>A deleted document's content is freed.</summary>
+    ValueTask FreedAsync(DocumentId id, CancellationToken stop);
 
     /// <summary>Whose a deleted document was; null when there is no such tombstone.</summary>
     ValueTask<string?> FormerOwnerAsync(DocumentId id, CancellationToken stop);

@@ -63,7 +63,7 @@ internal sealed class EngineHost(ServerOptions options) : IEngineHost, ISyncEndp
                 Validation = options.Validation,
             },
         });
-        if (Accounts is not null) Accounts.Directory.DeleteContent = document => _engine.DeleteAsync(document.AutomergeId, document.OwnerId, document.Size);
+        if (Accounts is not null) Accounts.Directory.DeleteContent = _engine.DeleteAsync;
     }
 
     public Task CommitAsync(CancellationToken cancel) => _engine!.CommitAsync(cancel);

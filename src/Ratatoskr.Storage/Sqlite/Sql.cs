@@ -78,7 +78,11 @@ internal static class Sql
     // Both names may have been one before.
     public const string AddTombstone =
         "INSERT INTO tombstones (automerge_id, name, former_owner, deleted_at) VALUES ($id, $name, $owner, $now) " +
-        "ON CONFLICT (automerge_id) DO UPDATE SET name = excluded.name, former_owner = excluded.former_owner, deleted_at = excluded.deleted_at";
+        "ON CONFLICT (automerge_id) DO UPDATE SET name = excluded.name, former_owner = excluded.former_owner, deleted_at = excluded.deleted_at, is_unfreed = 1";
+
+    public const string Unfreed = "SELECT automerge_id FROM tombstones WHERE is_unfreed = 1 ORDER BY deleted_at LIMIT $limit";
+
+    public const string Freed = "UPDATE tombstones SET is_unfreed = 0 WHERE automerge_id = $id";
 
     public const string FormerOwner = "SELECT former_owner FROM tombstones WHERE automerge_id = $id";
 

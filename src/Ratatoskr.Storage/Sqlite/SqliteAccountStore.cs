@@ -119,6 +119,10 @@ public sealed class SqliteAccountStore : IAccountStore, IAsyncDisposable
 
     public ValueTask<DocumentRecord?> FindDocumentAsync(DocumentId id, CancellationToken stop) => Read(c => Documents.Find(c, id), stop);
 
+    public async ValueTask<IReadOnlyList<DocumentId>> UnfreedAsync(int max, CancellationToken stop) => await List(c => Documents.Unfreed(c, max), stop).ConfigureAwait(false);
+
+    public async ValueTask FreedAsync(DocumentId id, CancellationToken stop) => await Write(c => Documents.Freed(c, id), stop).ConfigureAwait(false);
+
     public ValueTask<string?> FormerOwnerAsync(DocumentId id, CancellationToken stop) => Read(c => Documents.FormerOwner(c, id), stop);
 
     public ValueTask<ChangeOutcome> SetAclAsync(DocumentId id, IReadOnlyList<AclEntry> acl, long? ifVersion, CancellationToken stop)

@@ -133,6 +133,10 @@ internal sealed class FakeAccounts : IAccountStore
 
     public ValueTask<ChangeOutcome> DeleteAsync(DocumentId id, CancellationToken stop) => throw new NotSupportedException();
 
+    public ValueTask<IReadOnlyList<DocumentId>> UnfreedAsync(int max, CancellationToken stop) => throw new NotSupportedException();
+
+    public ValueTask FreedAsync(DocumentId id, CancellationToken stop) => throw new NotSupportedException();
+
     public ValueTask<string?> FormerOwnerAsync(DocumentId id, CancellationToken stop) => throw new NotSupportedException();
 
     public ValueTask<IReadOnlyList<DocumentId>> ReferrersAsync(DocumentId id, int max, CancellationToken stop) => throw new NotSupportedException();

@@ -175,6 +175,33 @@ public sealed class CreateTests
     }
 
     [Fact]
+    public async Task Deletion_that_was_cut_short_ends_with_the_next_sweep()
+    {
+        await using RestServer server = await RestServer.StartAsync();
+        RestUser alice = await server.SignInAsync("alice");
+        foreach (string name in (string[])["cut", "whole", "back"])
+        {
+            await alice.CreateAsync($$"""{"id":"{{name}}"}""");
+            (await alice.PutAsync($"{Documents}/{name}/content", """{"a":1}""")).AssertOk();
+        }
+
+        DocumentId cut = (await server.Accounts.FindDocumentAsync("cut", CancellationToken.None))!.AutomergeId;
+        DocumentId back = (await server.Accounts.FindDocumentAsync("back", CancellationToken.None))!.AutomergeId;
+        await server.Accounts.DeleteAsync(cut, CancellationToken.None);      // and then the power went
+        await server.Accounts.DeleteAsync(back, CancellationToken.None);
+        Assert.Equal(204, (await alice.DeleteAsync($"{Documents}/whole")).Status);
+        await alice.CreateAsync($$"""{"id":"{{back}}"}""");
+        (await alice.PutAsync($"{Documents}/{back}/content", """{"b":1}""")).AssertOk();
+        Assert.Equal([cut], await server.Accounts.UnfreedAsync(10, CancellationToken.None));
+
+        Assert.Equal(1, await server.Directory_.SweepAsync(100, CancellationToken.None));
+        Assert.Equal(0, await server.Directory_.SweepAsync(100, CancellationToken.None));
+        DocumentPeek[] peeked = new DocumentPeek[2];
+        await server.Chunks.PeekAsync(new[] { cut, back }, peeked, CancellationToken.None);
+        Assert.Equal([StoredPresence.Tombstoned, StoredPresence.Present], peeked.Select(peek => peek.Presence));
+    }
+
+    [Fact]
     public async Task App_document_is_the_same_every_time_and_everybodys_own()
     {
         await using RestServer server = await RestServer.StartAsync();

@@ -137,7 +137,7 @@ public sealed class RestServer : IAsyncDisposable
             Clock,
             RandomNumberGenerator.Fill)
         {
-            DeleteContent = document => Engine.DeleteAsync(document.AutomergeId, document.OwnerId, document.Size),
+            DeleteContent = Engine.DeleteAsync,
         };
         RestLimits limits = new(new RateLimiter(_options.Rates), ClientAddress.Direct, Clock);
         _auth = new AuthServices(new AuthOptions

@@ -82,6 +82,11 @@ internal static class Documents
         return ChangeOutcome.Changed;
     }
 
+    public static List<DocumentId> Unfreed(Connection connection, int max) =>
+        connection.Prepare(Sql.Unfreed).Set("$limit", (long)max).All(row => Rows.Id(row, 0));
+
+    public static bool Freed(Connection connection, DocumentId id) => connection.Prepare(Sql.Freed).Set("$id", id.ToString()).Execute() > 0;
+
     public static string? FormerOwner(Connection connection, DocumentId id) => connection.Prepare(Sql.FormerOwner).Set("$id", id.ToString()).One(row => row.GetString(0));
 
     public static int RecordSizes(Connection connection, ReadOnlySpan<StoredSize> sizes)
