@@ -50,6 +50,9 @@ public sealed record TransportOptions
     /// <summary>Silence after which a ping is sent.</summary>
     public TimeSpan PingInterval { get; init; } = TimeSpan.FromSeconds(10);
 
+    /// <summary>Pings a peer may send from one sweep to the next, a second at most; then 1008. Each is answered, and programs that ping do so a few times a minute.</summary>
+    public int PingsPerSecondMax { get; init; } = 100;
+
     /// <summary>Pings without any byte in return after which a connection is dead: with the interval above, 30 s of silence.</summary>
     public int MissedPingsMax { get; init; } = 2;
 
@@ -84,6 +87,7 @@ public sealed record TransportOptions
         ArgumentOutOfRangeException.ThrowIfLessThan(OutboundHighWaterBytes, OutboundLowWaterBytes);
         ArgumentOutOfRangeException.ThrowIfLessThan(OutboundHardLimitBytes, OutboundHighWaterBytes);
         ArgumentOutOfRangeException.ThrowIfLessThanOrEqual(SocketBufferBytes, UpgradeBytesMax);
+        ArgumentOutOfRangeException.ThrowIfLessThan(PingsPerSecondMax, 1);
         ArgumentOutOfRangeException.ThrowIfLessThan(MissedPingsMax, 1);
         foreach (TimeSpan time in (ReadOnlySpan<TimeSpan>)[UpgradeTimeout, HelloTimeout, PingInterval, CloseTimeout, StopTimeout])
             ArgumentOutOfRangeException.ThrowIfLessThanOrEqual(time, TimeSpan.Zero);

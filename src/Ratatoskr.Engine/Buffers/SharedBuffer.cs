@@ -19,6 +19,7 @@ public sealed class SharedBuffer
 
     private byte[] _array = [];
     private int _references;
+    private IBufferAccount? _account;
 
     private SharedBuffer()
     {
@@ -59,6 +60,15 @@ public sealed class SharedBuffer
         return buffer;
     }
 
+    /// <summary>The same, on somebody's account.</summary>
+    internal static SharedBuffer Copy(ReadOnlySpan<byte> bytes, IBufferAccount account)
+    {
+        SharedBuffer buffer = Copy(bytes);
+        account.Taken(bytes.Length);
+        buffer._account = account;
+        return buffer;
+    }
+
     /// <summary>Adds an owner; returns itself.</summary>
     public SharedBuffer Retain()
     {
@@ -74,6 +84,8 @@ public sealed class SharedBuffer
         Debug.Assert(now >= 0, "a buffer was released twice");
         if (now != 0) return;
         CountHeld(-1);
+        _account?.Returned(Length);
+        _account = null;
         if (_array.Length > 0) ArrayPool<byte>.Shared.Return(_array);
         _array = [];
         Length = 0;

@@ -83,6 +83,9 @@ public sealed class PeerSession : IPeerSession
     /// <summary>No further input counts: disconnected, or replaced by a newer connection of the same peer.</summary>
     internal bool IsEnded => _ended;
 
+    /// <summary>What it has sent that is not dealt with.</summary>
+    internal SessionBacklog Backlog { get; } = new();
+
     /// <summary>Per shard what it keeps of this session; each element is touched by its shard only.</summary>
     internal SessionSlot?[] Slots { get; }
 
@@ -203,7 +206,7 @@ public sealed class PeerSession : IPeerSession
                 return default;
             case MessageKind.RemoteSubscriptionChange:
                 _host.Shards.PostToAll(new ShardInput { Kind = ShardInputKind.RemoteSubscription, Session = this, Message = message }, bytes);
-                return _host.Shards.RoomAsync();
+                return _host.Shards.RoomAsync(Backlog);
             case MessageKind.Ephemeral when !IsNewEphemeral(bytes, message):
                 _host.Metrics.Dropped(MessageDrop.Duplicate);
                 return default;
@@ -216,8 +219,8 @@ public sealed class PeerSession : IPeerSession
         }
 
         ShardRunner shard = _host.Shards.For(message.DocumentId.In(bytes));
-        shard.Post(new ShardInput { Kind = ShardInputKind.Message, Session = this, Message = message, Payload = SharedBuffer.Copy(bytes) });
-        return shard.RoomAsync();
+        shard.Post(new ShardInput { Kind = ShardInputKind.Message, Session = this, Message = message, Payload = SharedBuffer.Copy(bytes, Backlog) });
+        return shard.RoomAsync(Backlog);
     }
 
     // Counts rise within an ephemeral session, whatever the document; a repeated or older one is a duplicate.

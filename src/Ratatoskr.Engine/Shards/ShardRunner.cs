@@ -18,6 +18,9 @@ internal sealed class ShardRunner : IThreadPoolWorkItem, IEffects
     // Turns run in one go before the thread is given back: its own socket waits meanwhile.
     private const int TurnsMax = 16;
 
+    // What a session may have waiting in a full shard: the messages of somebody who types. 20,000 sessions make 80 MiB of it.
+    private const int HeldBytesAlways = 4 << 10;
+
     private readonly Lock _gate = new();
     private readonly Shard _shard;
     private readonly IChunkStore _store;
@@ -60,12 +63,16 @@ internal sealed class ShardRunner : IThreadPoolWorkItem, IEffects
     /// <summary>Takes an input, and runs the shard on this thread if it is idle.</summary>
     public void Post(in ShardInput input) => Post(input, inline: true);
 
-    /// <summary>Completes when the mailbox has room: at once, unless it is full. Senders read on only then.</summary>
-    public ValueTask RoomAsync()
+    /// <summary>
+    /// Completes when the sender may be read on: at once, unless too much of its own waits, or the shard is full and some of that is its.
+    /// Who sends little is not held up by those who send much.
+    /// </summary>
+    public ValueTask RoomAsync(SessionBacklog sender)
     {
+        if (sender.HeldBytes <= HeldBytesAlways) return sender.RoomAsync();
         lock (_gate)
         {
-            if (!IsFull) return default;                          // what fills it ends in a turn, which looks here again
+            if (!IsFull) return sender.RoomAsync();               // what fills it ends in a turn, which looks here again
             _shard.Metrics.MailboxFull();
             _room ??= new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
             return new ValueTask(_room.Task);
@@ -160,6 +167,7 @@ internal sealed class ShardRunner : IThreadPoolWorkItem, IEffects
 
     private void Post(in ShardInput input, bool inline)
     {
+        if (IsFromPeer(input)) input.Session!.Backlog.Posted(input.Bytes);
         bool run;
         lock (_gate)
         {
@@ -173,6 +181,8 @@ internal sealed class ShardRunner : IThreadPoolWorkItem, IEffects
         if (inline) Run();
         else _scheduler.Schedule(this);
     }
+
+    private static bool IsFromPeer(in ShardInput input) => input.Kind is ShardInputKind.Message or ShardInputKind.RemoteSubscription;
 
     private bool IsFull => _mailboxBytes + Volatile.Read(ref _shard.HeldBytes) > _shard.Limits.MailboxBytesMax;
 
@@ -210,6 +220,7 @@ internal sealed class ShardRunner : IThreadPoolWorkItem, IEffects
         Span<ShardInput> inputs = System.Runtime.InteropServices.CollectionsMarshal.AsSpan(_turn);
         foreach (ref ShardInput input in inputs)
         {
+            int bytes = input.Bytes;                  // given back when it is handled
             try
             {
                 _shard.Handle(ref input, now, this);
@@ -218,6 +229,8 @@ internal sealed class ShardRunner : IThreadPoolWorkItem, IEffects
             {
                 _shard.Break(input, e, this);         // a bug of ours: that document stops, the others go on
             }
+
+            if (IsFromPeer(input)) input.Session!.Backlog.Handled(bytes);
         }
 
         _shard.EndTurn(now, this);

@@ -1,4 +1,5 @@
 using Ratatoskr.Engine.Buffers;
+using Ratatoskr.Engine.Sessions;
 using Ratatoskr.Protocol.Identifiers;
 
 namespace Ratatoskr.Engine.Shards;
@@ -18,9 +19,9 @@ internal sealed class ShardSet(IReadOnlyList<ShardRunner> runners)
     }
 
     /// <summary>Completes when every mailbox has room.</summary>
-    public async ValueTask RoomAsync()
+    public async ValueTask RoomAsync(SessionBacklog sender)
     {
-        for (int i = 0; i < runners.Count; i++) await runners[i].RoomAsync();
+        for (int i = 0; i < runners.Count; i++) await runners[i].RoomAsync(sender);
     }
 
     /// <summary>Gives every shard its own copy of the message.</summary>
@@ -28,7 +29,7 @@ internal sealed class ShardSet(IReadOnlyList<ShardRunner> runners)
     {
         for (int i = 0; i < runners.Count; i++)
         {
-            input.Payload = SharedBuffer.Copy(message);
+            input.Payload = SharedBuffer.Copy(message, input.Session!.Backlog);
             runners[i].Post(input);
         }
     }

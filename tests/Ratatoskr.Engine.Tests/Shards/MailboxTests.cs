@@ -13,10 +13,10 @@ public sealed class MailboxTests
     [Fact]
     public async Task Sender_is_held_back_while_too_much_waits_for_a_document_and_goes_on_when_it_is_loaded()
     {
-        using HookedServer server = new(new EngineLimits { MailboxBytesMax = 1_000 });
+        using HookedServer server = new(new EngineLimits { MailboxBytesMax = 10_000 });
         TestPeer ann = server.Connect("ann");
         server.Store.HoldsLoads = true;
-        byte[] change = PeerDocument.Make(new(1), new([1]), new string('x', 600), 1, out _);
+        byte[] change = PeerDocument.Make(new(1), new([1]), Noise(6_000), 1, out _);
         ann.SayChanges(Doc, change);
         Task first = ann.Session!.ReceiveAsync(ann.Outbox.Dequeue()).AsTask();
         Assert.True(first.IsCompleted);
@@ -30,6 +30,50 @@ public sealed class MailboxTests
         await second;
         server.Settle();
         Assert.Single(server.Inner.StoredChanges(Doc));
+    }
+
+    [Fact]
+    public async Task Full_shard_holds_back_only_those_who_filled_it()
+    {
+        using HookedServer server = new(new EngineLimits { MailboxBytesMax = 10_000 });
+        TestPeer ann = server.Connect("ann"), bob = server.Connect("bob");
+        server.Store.HoldsLoads = true;
+        ann.SayChanges(Doc, PeerDocument.Make(new(1), new([1]), Noise(12_000), 1, out _));
+        Task filling = ann.Session!.ReceiveAsync(ann.Outbox.Dequeue()).AsTask();
+        Assert.False(filling.IsCompleted);
+
+        bob.SayChanges(Other, PeerDocument.Make(new(2), new([2]), "y", 1, out _));
+        Assert.True(bob.Session!.ReceiveAsync(bob.Outbox.Dequeue()).AsTask().IsCompleted);
+
+        server.Store.ReleaseHeld();
+        server.Inner.Scheduler.RunAll();
+        await filling;
+    }
+
+    [Fact]
+    public async Task Session_that_floods_a_busy_shard_waits_until_its_messages_are_handled_and_others_do_not()
+    {
+        using HookedServer server = new(new EngineLimits());
+        TestPeer ann = server.Connect("ann"), bob = server.Connect("bob");
+        server.Store.HoldsLoads = true;
+        bob.Open(Other);
+        server.Inner.Carry(bob);
+        server.Store.ReleaseHeld();                           // the shard is about to run on another thread: what comes now waits in its mailbox
+
+        Task last = Task.CompletedTask;
+        int taken = 0;
+        for (; last.IsCompleted && taken < 100; taken++)
+        {
+            ann.Open(TestServer.Document($"flood {taken}"));
+            last = ann.Session!.ReceiveAsync(ann.Outbox.Dequeue()).AsTask();
+        }
+
+        Assert.InRange(taken, 10, 20);
+        bob.Open(Doc);
+        Assert.True(bob.Session!.ReceiveAsync(bob.Outbox.Dequeue()).AsTask().IsCompleted);
+
+        server.Inner.Scheduler.RunAll();
+        await last;
     }
 
     [Fact]
@@ -61,5 +105,15 @@ public sealed class MailboxTests
         Assert.True(ann[Other].IsUnavailable);
         Assert.Equal("too_many_documents", Assert.Single(ann.Errors).ErrorCode);
         Assert.Single(server.StoredChanges(Doc));
+    }
+
+    // It must not shrink when it is deflated.
+    private static string Noise(int length)
+    {
+        Random random = new(1);
+        return string.Create(length, random, static (text, random) =>
+        {
+            foreach (ref char letter in text) letter = (char)random.Next('a', 'z' + 1);
+        });
     }
 }

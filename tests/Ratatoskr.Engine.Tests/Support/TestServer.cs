@@ -194,9 +194,9 @@ internal sealed class TestServer : IDisposable
         if (peer.Connection.ClosedWith is not null) return;
         try
         {
+            // A connection whose messages wait for room is not read from meanwhile. What it has sent is taken all the same, so here it is read on.
             Task received = peer.Session!.ReceiveAsync(message).AsTask();
-            Assert.True(received.IsCompleted, "a message waits for room");
-            received.GetAwaiter().GetResult();
+            if (received.IsCompleted) received.GetAwaiter().GetResult();
         }
         catch (ProtocolException e)
         {

@@ -99,6 +99,27 @@ public sealed class WebSocketConnectionTests
     }
 
     [Fact]
+    public async Task Pings_beyond_those_of_a_second_close_with_1008_counted_once()
+    {
+        ManualTime time = new();
+        await using TestServer server = await TestServer.StartAsync(new TransportOptions { PingsPerSecondMax = 10 }, time);
+        (RawClient client, TestSession session) = await server.UpgradeRawAsync();
+        using RawClient closing = client;
+        byte[] ten = [.. Enumerable.Repeat(RawClient.Frame(Opcode.Ping, "!"u8), 10).SelectMany(ping => ping)];
+
+        await client.WriteAsync(ten);
+        for (int i = 0; i < 10; i++) Assert.Equal(Opcode.Pong, (await client.ReadFrameAsync()).Opcode);
+        time.Advance(s_second);
+        await client.WriteAsync([.. ten, .. ten]);
+
+        for (int i = 0; i < 10; i++) Assert.Equal(Opcode.Pong, (await client.ReadFrameAsync()).Opcode);
+        Assert.Equal(1008, (await client.ReadFrameAsync()).CloseCode);
+        await client.WriteAsync(RawClient.Frame(Opcode.Close, [0x03, 0xf0]));
+        await session.WhenDisconnected;
+        Assert.Equal(1, server.Count("ratatoskr.protocol_errors code=1008"));
+    }
+
+    [Fact]
     public async Task Text_goes_to_the_sessions_text_method()
     {
         await using TestServer server = await TestServer.StartAsync();
