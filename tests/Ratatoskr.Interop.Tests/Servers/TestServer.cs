@@ -25,6 +25,9 @@ internal sealed partial class TestServer : IAsyncDisposable
 
     private TestServer(IReadOnlyDictionary<string, string> settings) => _settings = settings;
 
+    /// <summary>The cores that servers are kept on, as <c>taskset -c</c> takes them; null: all. For measuring by hand.</summary>
+    private static readonly string? s_cpu = Environment.GetEnvironmentVariable("RATATOSKR_TEST_SERVER_CPU");
+
     /// <summary>Another server under test, null: ours.</summary>
     public static string? ForeignCommand { get; } = Environment.GetEnvironmentVariable("RATATOSKR_TEST_SERVER_CMD");
 
@@ -66,9 +69,9 @@ internal sealed partial class TestServer : IAsyncDisposable
         if (IsRunning) throw new InvalidOperationException("The server runs already.");
         if (Port == 0 && ForeignCommand is not null) Port = FreePort();
 
-        ProcessStartInfo start = ForeignCommand is null
-            ? new("dotnet", [Path.Combine(AppContext.BaseDirectory, "ratatoskr.dll")])
-            : new("/bin/sh", ["-c", "exec " + ForeignCommand]);
+        string[] command = ForeignCommand is null ? ["dotnet", Path.Combine(AppContext.BaseDirectory, "ratatoskr.dll")] : ["/bin/sh", "-c", "exec " + ForeignCommand];
+        if (s_cpu is not null) command = ["taskset", "-c", s_cpu, .. command];
+        ProcessStartInfo start = new(command[0], command[1..]);
         start.RedirectStandardOutput = start.RedirectStandardError = true;
         start.Environment["PORT"] = Port.ToString(System.Globalization.CultureInfo.InvariantCulture);
         start.Environment["HOST"] = "127.0.0.1";

@@ -1,0 +1,60 @@
+using System.Diagnostics;
+using System.Globalization;
+
+namespace Ratatoskr.Interop.Tests.Hostile.Load;
+
+/// <summary>
+/// By hand: every attack in its full size, repeated for some seconds, and what an honest pair of peers feels of it. Prints the table of <c>docs/reliability.md</c>:
+/// <code>
+/// RATATOSKR_HOSTILE_TABLE=1 RATATOSKR_HOSTILE_FULL=1 RATATOSKR_TEST_SERVER_CPU=0 taskset -c 1 dotnet Ratatoskr.Interop.Tests.dll --filter-class '*HostileLoadTable'
+/// </code>
+/// </summary>
+public class HostileLoadTable(ITestOutputHelper output)
+{
+    private static readonly TimeSpan Gap = TimeSpan.FromMilliseconds(10);
+    private static readonly TimeSpan Window = TimeSpan.FromSeconds(10);
+
+    [Fact]
+    public async Task Table()
+    {
+        string? wanted = Environment.GetEnvironmentVariable("RATATOSKR_HOSTILE_TABLE");
+        Assert.SkipWhen(wanted is null, "by hand: RATATOSKR_HOSTILE_TABLE=1, or words of an attack's name");
+        Print("| attack | rounds | p99 quiet, ms | p99 attacked, ms | ratio | RSS before, MiB | peak | how it ends |");
+        Print("|---|---|---|---|---|---|---|---|");
+        foreach (Attack attack in HostileLoad.All)
+        {
+            if (wanted == "1" || attack.Name.Contains(wanted!, StringComparison.OrdinalIgnoreCase)) Print(await RowAsync(attack));
+        }
+    }
+
+    private static async Task<string> RowAsync(Attack attack)
+    {
+        await using Battle battle = await Battle.BeginAsync(attack.Victim, Gap, HostileLoad.Full);
+        await Task.Delay(TimeSpan.FromSeconds(4));                 // JIT
+        int warm = battle.Pair.Sent;
+        await Task.Delay(Window);
+        int quiet = battle.Pair.Sent;
+        battle.Pair.UntilReceived(quiet);
+        long before = battle.Memory.Start;
+        int rounds = 0;
+        string end;
+        Stopwatch attacked = Stopwatch.StartNew();
+        do
+        {
+            end = await attack.StartAsync(battle.Target);
+            rounds++;
+        }
+        while (attacked.Elapsed < Window);
+        int last = battle.Pair.Sent;
+        battle.Pair.StopAndConverge();
+        double calm = battle.Pair.Latency(warm, quiet).P99, rough = battle.Pair.Latency(quiet, last).P99;
+        return string.Create(CultureInfo.InvariantCulture,
+            $"| {attack.Name} | {rounds} | {calm:0.00} | {rough:0.00} | {rough / calm:0.0} | {before >> 20} | {battle.Memory.Peak >> 20} | {end} |");
+    }
+
+    private void Print(string line)
+    {
+        output.WriteLine(line);
+        Console.WriteLine(line);
+    }
+}
