@@ -116,7 +116,7 @@ public sealed class WebSocketConnectionTests
         Assert.Equal(1008, (await client.ReadFrameAsync()).CloseCode);
         await client.WriteAsync(RawClient.Frame(Opcode.Close, [0x03, 0xf0]));
         await session.WhenDisconnected;
-        Assert.Equal(1, server.Count("ratatoskr.protocol_errors code=1008"));
+        Assert.Equal(1, server.Count("ratatoskr.close_frames.sent code=policy_violation"));
     }
 
     [Fact]
