@@ -245,11 +245,12 @@ public sealed class SyncState
     /// What the peer sent has been lost on our side, so what it believes we have is wrong. The next message asks it to offer again
     /// what it believes it has sent, and what we have sent is not counted on either.
     /// </summary>
-    public void AskAgain()
+    /// <param name="lostChanges">Messages with changes are known to have been lost, also if none was ever taken.</param>
+    public void AskAgain(bool lostChanges = false)
     {
         ForgetSent();
         LastNeed = 0;
-        if (!HasTheirHeads) return;                 // it has said nothing that could have been lost
+        if (!HasTheirHeads && !lostChanges) return;  // it has said nothing that could have been lost
         NeedsReset = true;
         MustAnswer = true;
     }

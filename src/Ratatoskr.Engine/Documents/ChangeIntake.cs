@@ -92,7 +92,12 @@ internal sealed class ChangeIntake(Shard shard)
                 }
 
                 // The first change that belongs in the graph needs the op set, so nothing has been taken when it turns out to be missing.
-                if (chunk.Type == ChunkType.Change && !TryTake(document, link, chunk.Bytes, effects)) return Intake.NeedsOperations;
+                if (chunk.Type == ChunkType.Change && !TryTake(document, link, chunk.Bytes, effects))
+                {
+                    document.Quota.Settle();                  // it may not come back: the peer may lose its right, or go
+                    return Intake.NeedsOperations;
+                }
+
                 chunks = chunks[chunk.Length..];
             }
         }

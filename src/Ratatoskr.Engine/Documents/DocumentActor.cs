@@ -1,4 +1,5 @@
 using Automerge.Changes;
+using Automerge.Sync;
 using Ratatoskr.Engine.Limits;
 using Ratatoskr.Engine.RemoteHeads;
 using Ratatoskr.Engine.Sessions;
@@ -137,7 +138,7 @@ internal sealed class DocumentActor
             }
 
             if (toldBefore) effects.SendUnavailable(_shard, link.Session, Id);
-            input.Payload!.Release();
+            Drop(link, input);
             return;
         }
 
@@ -604,6 +605,13 @@ internal sealed class DocumentActor
         link.OverQuotaBytes = 0;
         link.UpdateReadOnly();
         Mark(link);
+    }
+
+    // A peer does not offer again by itself what it has sent.
+    private static void Drop(PeerLink link, in ShardInput input)
+    {
+        if (SyncMessageReader.TryRead(input.Message.Data.In(input.Payload!.Span), out SyncMessageReader message, out _)) link.HasLostChanges |= message.ChangeCount > 0;
+        input.Payload.Release();
     }
 
     private void MarkWanting()

@@ -100,12 +100,15 @@ internal sealed class PeerLink(PeerSession session, DocumentActor document)
     /// <summary>What it said was not heard, or was lost: it must be spoken to, even about a document without content.</summary>
     public bool MustAsk { get; private set; }
 
+    /// <summary>It has sent changes that nobody has looked at.</summary>
+    public bool HasLostChanges { get; set; }
+
     public bool Closed { get; set; }
 
     /// <summary>What the peer said was not heard, or is lost on our side: the next message asks for it. Until then it may be the author of whatever others bring.</summary>
     public void AskAgain()
     {
-        State.AskAgain();
+        State.AskAgain(HasLostChanges);
         ClaimsUnknown = true;
         MustAsk = true;
         Dirty = true;
@@ -126,6 +129,7 @@ internal sealed class PeerLink(PeerSession session, DocumentActor document)
     public void Spoken()
     {
         MustAsk = false;
+        HasLostChanges = false;
         Heard = true;
         Dirty = false;
     }

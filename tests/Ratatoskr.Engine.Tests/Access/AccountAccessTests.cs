@@ -56,6 +56,32 @@ public sealed class AccountAccessTests : IDisposable
         AnswerAll();
     }
 
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public void Changes_that_came_while_access_was_taken_are_asked_for_again_when_it_is_given(bool speaksV1Only)
+    {
+        Accounts.Register(Doc, "ann");
+        TestPeer bob = _server.Server.Connect(new TestPeer("bob", speaksV1Only, token: "bob"));
+        bob.Open(Doc);
+        bob.Edit(Doc);
+        Settle();
+        _server.Share(Doc, ("bob", All));
+        bob.Listen();                                        // the server asks, and what it is sent in return does not get through
+        Assert.NotEmpty(bob.Outbox);
+        _server.Share(Doc);
+        Settle();
+        Assert.Empty(Stored(Doc));
+
+        TestPeer ann = _server.Connect("ann");
+        ann.Open(Doc);
+        ann.Edit(Doc);
+        Settle();
+        _server.Share(Doc, ("bob", All));
+        Settle();
+        Assert.Equal(2, Stored(Doc).Count);
+    }
+
     [Fact]
     public void Decision_made_while_access_changed_is_discarded_and_made_again()
     {

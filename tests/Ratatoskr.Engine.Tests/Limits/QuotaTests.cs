@@ -68,6 +68,27 @@ public sealed class QuotaTests : IDisposable
     }
 
     [Fact]
+    public void What_was_promised_to_changes_that_wait_for_the_op_set_is_given_back_when_their_author_goes()
+    {
+        Accounts.Register(Doc, "ann", ("bob", All));
+        TestPeer ann = Connect("ann"), bob = Connect("bob");
+        ann.Open(Doc);
+        ann.Edit(Doc);
+        bob.Open(Doc);
+        Settle();
+        _server.Server.Tick(120);                            // the op set has left memory
+        bob.Edit(Doc, Noise(1_000));
+        _server.Server.CarryOneWithoutWork(bob);             // the changes wait for it
+        bob.Disconnect();
+        Settle();
+
+        long stored = _server.Server.Stored(Doc).Sum(c => (long)c.Length);
+        Assert.True(stored < 1_000);
+        Assert.True(_server.Ledger.TryGet("ann", out OwnerAccount? account));
+        Assert.Equal(stored, account.StorageBytes);
+    }
+
+    [Fact]
     public void Small_changes_still_fit_after_a_large_one_was_refused_once_there_is_room_for_it()
     {
         Accounts.Limit("ann", 1 << 20, 4_000);
