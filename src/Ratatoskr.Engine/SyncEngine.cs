@@ -110,6 +110,20 @@ public sealed class SyncEngine : ISyncEndpoint, IAsyncDisposable
     /// <summary>For tests, while nothing runs: what is in memory of a document.</summary>
     internal DocumentContent? ContentOf(DocumentId id) => _shards.For(id.Text).Shard.ContentOf(id);
 
+    /// <summary>For tests, while nothing runs and everybody has gone: what is still kept or charged; null when nothing is.</summary>
+    internal string? Leftovers()
+    {
+        if (SessionCount > 0) return $"{SessionCount} sessions";
+        if (_workers.ReservedBytes > 0) return $"{_workers.ReservedBytes} bytes promised to workers";
+        for (int i = 0; i < _shards.Count; i++)
+        {
+            if (_shards[i].Shard.Leftovers() is { } left) return $"shard {i}: {left}";
+            if (!_shards[i].IsIdle) return $"shard {i} is not idle";
+        }
+
+        return null;
+    }
+
     /// <summary>For tests: the last control change that the shards have in their mailboxes.</summary>
     internal ControlNumber Brought => new(Volatile.Read(ref _brought));
 
@@ -254,21 +268,21 @@ public sealed class SyncEngine : ISyncEndpoint, IAsyncDisposable
     }
 
     // What concerns one document is its shard's affair; the rest is everybody's. Nobody decides by what was known before.
-    private Task Bring(ControlChanged changed)
+    private Task[] Bring(ControlChanged changed)
     {
         _options.Access.Changed(changed.Change);
         if (changed.Change.Kind == ControlSubject.Revoked) _host.Registry.Revoke(changed.Change.Subject);
-        if (!changed.Change.Document.IsDefault) return _shards.For(changed.Change.Document.Text).ApplyAsync(changed.Number, changed.Change);
+        if (!changed.Change.Document.IsDefault) return [_shards.For(changed.Change.Document.Text).ApplyAsync(changed.Number, changed.Change)];
         Task[] applied = new Task[_shards.Count];
         for (int i = 0; i < applied.Length; i++) applied[i] = _shards[i].ApplyAsync(changed.Number, changed.Change);
-        return Task.WhenAll(applied);
+        return applied;
     }
 
     // In order. A shard that still stores what was taken before one change has applied the next ones all the same.
-    private async Task ConfirmAsync(Task before, ControlNumber number, Task applied)
+    private async Task ConfirmAsync(Task before, ControlNumber number, Task[] applied)
     {
         await before;
-        await applied;
+        foreach (Task shard in applied) await shard;        // not WhenAll, which may go on elsewhere: a simulation has one thread
         _options.Control.Applied(number);
     }
 

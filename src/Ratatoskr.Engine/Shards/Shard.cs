@@ -93,6 +93,13 @@ internal sealed class Shard
     /// <summary>For tests: what is in memory of a document.</summary>
     public DocumentContent? ContentOf(DocumentId id) => Find(id)?.Content;
 
+    /// <summary>For tests, when everybody has gone: what is still kept or charged; null when nothing is.</summary>
+    public string? Leftovers()
+    {
+        bool isClean = _documents.Count == 0 && _charged == 0 && _linkBytes == 0 && _heldBytes == 0 && _dirty.Count == 0 && _retry.Count == 0;
+        return isClean ? null : $"{_documents.Count} documents, {_charged} bytes of content, {_linkBytes} of links, {_heldBytes} of messages, {_retry.Count} retries";
+    }
+
     public void Handle(ref ShardInput input, Timestamp now, IEffects effects)
     {
         Now = now;

@@ -1,0 +1,217 @@
+using Ratatoskr.Engine.Access;
+using Ratatoskr.Engine.Storage;
+using Ratatoskr.Protocol.Identifiers;
+
+namespace Ratatoskr.Simulation.Tests.Servers;
+
+/// <summary>
+/// The accounts: they outlive processes, what is written is there at once, and answers come when a step says so, as they were when they were asked for.
+/// <see cref="May"/> is the plain truth about who may do what, computed without the server's help.
+/// </summary>
+internal sealed class SimulatedAccounts(SimulatedTime time) : IAccountStore
+{
+    private const int DepthMax = 10;
+
+    private readonly Dictionary<DocumentId, DocumentRecord> _documents = new(DocumentId.Comparer.Instance);
+    private readonly Dictionary<DocumentId, string> _formerOwners = new(DocumentId.Comparer.Instance);
+    private readonly Dictionary<string, UserQuotas> _users = new(StringComparer.Ordinal);
+    private readonly List<TaskCompletionSource<bool>> _waiting = [];
+
+    /// <summary>Credentials that were revoked.</summary>
+    public HashSet<string> Revoked { get; } = [];
+
+    /// <summary>Answers wait for steps.</summary>
+    public bool IsSlow { get; set; }
+
+    public int Waiting => _waiting.Count;
+
+    /// <summary>Told when something that decides access was written.</summary>
+    public Action? Changed { get; set; }
+
+    public DocumentRecord? this[DocumentId id] => _documents.GetValueOrDefault(id);
+
+    public DateTimeOffset Now => time.GetUtcNow();
+
+    /// <summary>What a user may do with a document; its expiration does not count here.</summary>
+    public Permission May(string user, DocumentId id)
+    {
+        if (!_documents.TryGetValue(id, out DocumentRecord? record)) return Permission.None;
+        if (user.Length > 0 && record.OwnerId == user) return Permission.Read | Permission.Write;
+        Permission may = Permission.None;
+        foreach (AclEntry entry in record.Acl)
+        {
+            bool applies = entry.Principal == AccessResolver.Public || (user.Length > 0 && entry.Principal == user) || HasAnyAccess(user, entry.Principal, 1);
+            if (applies) may |= (entry.Permission & Permission.Write) != 0 ? Permission.Read | Permission.Write : entry.Permission;
+        }
+
+        return may;
+    }
+
+    public bool IsExpired(DocumentId id) => _documents.TryGetValue(id, out DocumentRecord? record) && record.ExpiresAt is { } end && end.ToUnixTimeMilliseconds() <= time.NowMs;
+
+    public void AddUser(string user, long storageBytes) => _users[user] = new UserQuotas(1_000, storageBytes, storageBytes, 0, 0);
+
+    public long StorageLimit(string user) => _users[user].MaxTotalStorage;
+
+    public void Put(DocumentRecord record) => _documents[record.AutomergeId] = record;
+
+    /// <summary>The process dies.</summary>
+    public void Crash() => _waiting.Clear();
+
+    public bool Answer(uint choice, bool fails)
+    {
+        if (_waiting.Count == 0) return false;
+        int index = (int)(choice % (uint)_waiting.Count);
+        TaskCompletionSource<bool> waiting = _waiting[index];
+        _waiting.RemoveAt(index);
+        waiting.SetResult(!fails);
+        return true;
+    }
+
+    public ValueTask<DocumentRecord?> FindDocumentAsync(DocumentId id, CancellationToken stop) => TellAsync(this[id]);
+
+    public ValueTask<DocumentRecord?> FindDocumentAsync(string name, CancellationToken stop) => TellAsync(Find(name));
+
+    public ValueTask<UserRecord?> FindUserAsync(string userId, CancellationToken stop) =>
+        TellAsync(_users.TryGetValue(userId, out UserQuotas? quotas) ? new UserRecord(userId, null, null, default, quotas, default, default) : null);
+
+    public ValueTask<UserUsage> UsageAsync(string userId, CancellationToken stop)
+    {
+        int count = 0;
+        long bytes = 0;
+        foreach (DocumentRecord document in _documents.Values)
+        {
+            if (document.OwnerId != userId) continue;
+            count++;
+            bytes += document.Size;
+        }
+
+        return TellAsync(new UserUsage(count, bytes));
+    }
+
+    public ValueTask RecordSizesAsync(IReadOnlyList<StoredSize> sizes, CancellationToken stop)
+    {
+        foreach (StoredSize size in sizes)
+        {
+            if (_documents.TryGetValue(size.Id, out DocumentRecord? record)) _documents[size.Id] = record with { Size = size.Bytes };
+        }
+
+        return ValueTask.CompletedTask;
+    }
+
+    public ValueTask<RegisterOutcome> RegisterAsync(DocumentRecord document, long maxDocuments, CancellationToken stop)
+    {
+        if (_documents.ContainsKey(document.AutomergeId) || (_formerOwners.TryGetValue(document.AutomergeId, out string? former) && former != document.OwnerId))
+            return TellAsync(new RegisterOutcome(RegisterResult.AutomergeIdTaken, 0));
+        _formerOwners.Remove(document.AutomergeId);
+        Put(document);
+        Changed?.Invoke();
+        return TellAsync(new RegisterOutcome(RegisterResult.Registered, 0) { Document = document });
+    }
+
+    public ValueTask<ChangeOutcome> SetAclAsync(DocumentId id, IReadOnlyList<AclEntry> acl, long? ifVersion, CancellationToken stop) =>
+        ChangeAsync(id, record => record with { Acl = [.. acl], Version = record.Version + 1 });
+
+    public ValueTask<ChangeOutcome> SetExpirationAsync(DocumentId id, DateTimeOffset? expiresAt, CancellationToken stop) =>
+        ChangeAsync(id, record => record with { ExpiresAt = expiresAt, Version = record.Version + 1 });
+
+    public ValueTask<ChangeOutcome> DeleteAsync(DocumentId id, CancellationToken stop)
+    {
+        if (!_documents.Remove(id, out DocumentRecord? record)) return TellAsync(ChangeOutcome.NotFound);
+        _formerOwners[id] = record.OwnerId;
+        Changed?.Invoke();
+        return TellAsync(ChangeOutcome.Changed);
+    }
+
+    public ValueTask<string?> FormerOwnerAsync(DocumentId id, CancellationToken stop) => TellAsync(_formerOwners.GetValueOrDefault(id));
+
+    public ValueTask<IReadOnlyList<DocumentId>> ReferrersAsync(DocumentId id, int max, CancellationToken stop)
+    {
+        HashSet<DocumentId> found = new(DocumentId.Comparer.Instance) { id };
+        Queue<(DocumentId Id, int Depth)> next = new([(id, 0)]);
+        while (next.TryDequeue(out (DocumentId Id, int Depth) at))
+        {
+            if (at.Depth == DepthMax) continue;
+            string name = at.Id.ToString();
+            foreach (DocumentRecord record in _documents.Values)
+            {
+                if (record.Acl.Any(entry => entry.Principal == name) && found.Add(record.AutomergeId)) next.Enqueue((record.AutomergeId, at.Depth + 1));
+            }
+        }
+
+        found.Remove(id);
+        return TellAsync<IReadOnlyList<DocumentId>>([.. found]);
+    }
+
+    public ValueTask<IReadOnlyList<DocumentRecord>> ExpiredAsync(DateTimeOffset now, int max, CancellationToken stop) =>
+        TellAsync<IReadOnlyList<DocumentRecord>>([.. _documents.Values.Where(d => d.ExpiresAt <= now)]);
+
+    // What the simulated calls of the API do not need.
+
+    public ValueTask<UserRecord> SignInAsync(string userId, string? email, string? name, CancellationToken stop) => throw new NotSupportedException();
+
+    public ValueTask AddSessionAsync(SessionRecord session, CancellationToken stop) => throw new NotSupportedException();
+
+    public ValueTask<SessionRecord?> FindSessionAsync(string sessionId, CancellationToken stop) => throw new NotSupportedException();
+
+    public ValueTask<bool> EndSessionAsync(string sessionId, CancellationToken stop) => throw new NotSupportedException();
+
+    public ValueTask AddTokenAsync(TokenRecord token, ReadOnlyMemory<byte> keyedHash, CancellationToken stop) => throw new NotSupportedException();
+
+    public ValueTask<TokenRecord?> FindTokenAsync(ReadOnlyMemory<byte> keyedHash, CancellationToken stop) => throw new NotSupportedException();
+
+    public ValueTask<IReadOnlyList<TokenRecord>> ListTokensAsync(string userId, CancellationToken stop) => throw new NotSupportedException();
+
+    public ValueTask<bool> RemoveTokenAsync(string userId, string tokenId, CancellationToken stop) => throw new NotSupportedException();
+
+    public void TokenUsed(string tokenId, DateTimeOffset at) => throw new NotSupportedException();
+
+    public ValueTask<RegisterOutcome> FindOrRegisterAppAsync(DocumentRecord candidate, long maxDocuments, CancellationToken stop) => throw new NotSupportedException();
+
+    public ValueTask<DocumentPage> ListOwnedAsync(string userId, PageRequest page, CancellationToken stop) => throw new NotSupportedException();
+
+    public ValueTask<DocumentPage> ListAccessibleAsync(string userId, bool includePublic, PageRequest page, CancellationToken stop) => throw new NotSupportedException();
+
+    public ValueTask<ChangeOutcome> SetTypeAsync(DocumentId id, string? type, CancellationToken stop) => throw new NotSupportedException();
+
+    public ValueTask SweepCredentialsAsync(DateTimeOffset before, CancellationToken stop) => throw new NotSupportedException();
+
+    private DocumentRecord? Find(string name)
+    {
+        foreach (DocumentRecord record in _documents.Values)
+        {
+            if (record.Id == name) return record;
+        }
+
+        return null;
+    }
+
+    private bool HasAnyAccess(string user, string name, int depth)
+    {
+        if (depth > DepthMax || Find(name) is not { } record) return false;
+        if (user.Length > 0 && record.OwnerId == user) return true;
+        foreach (AclEntry entry in record.Acl)
+        {
+            if (entry.Principal == AccessResolver.Public || (user.Length > 0 && entry.Principal == user) || HasAnyAccess(user, entry.Principal, depth + 1)) return true;
+        }
+
+        return false;
+    }
+
+    private ValueTask<ChangeOutcome> ChangeAsync(DocumentId id, Func<DocumentRecord, DocumentRecord> change)
+    {
+        if (!_documents.TryGetValue(id, out DocumentRecord? record)) return TellAsync(ChangeOutcome.NotFound);
+        Put(change(record));
+        Changed?.Invoke();
+        return TellAsync(ChangeOutcome.Changed);
+    }
+
+    private async ValueTask<T> TellAsync<T>(T answer)
+    {
+        if (!IsSlow) return answer;
+        TaskCompletionSource<bool> waiting = new();
+        _waiting.Add(waiting);
+        if (!await waiting.Task) throw new IOException("a simulated error of the accounts");
+        return answer;
+    }
+}
