@@ -244,20 +244,24 @@ public sealed class SyncEngine : ISyncEndpoint, IAsyncDisposable
         Task inForce = Task.CompletedTask;
         try
         {
-            await foreach (ControlInput input in _options.Control.Inputs.ReadAllAsync(stop))
+            // Not ReadAllAsync, nor WhenAll below: they may go on elsewhere, and a simulation has one thread.
+            while (await _options.Control.Inputs.WaitToReadAsync(stop))
             {
-                switch (input)
+                while (_options.Control.Inputs.TryRead(out ControlInput? input))
                 {
-                    case ControlChanged changed:
-                        inForce = ConfirmAsync(inForce, changed.Number, Bring(changed));
-                        Volatile.Write(ref _brought, changed.Number.Value);
-                        break;
-                    case LeaseLost:
-                        _shards.PostToAll(new ShardInput { Kind = ShardInputKind.LeaseLost });
-                        break;
-                    case Rejoined:
-                        _shards.PostToAll(new ShardInput { Kind = ShardInputKind.Rejoined });
-                        break;
+                    switch (input)
+                    {
+                        case ControlChanged changed:
+                            inForce = ConfirmAsync(inForce, changed.Number, Bring(changed));
+                            Volatile.Write(ref _brought, changed.Number.Value);
+                            break;
+                        case LeaseLost:
+                            _shards.PostToAll(new ShardInput { Kind = ShardInputKind.LeaseLost });
+                            break;
+                        case Rejoined:
+                            _shards.PostToAll(new ShardInput { Kind = ShardInputKind.Rejoined });
+                            break;
+                    }
                 }
             }
         }
@@ -282,7 +286,7 @@ public sealed class SyncEngine : ISyncEndpoint, IAsyncDisposable
     private async Task ConfirmAsync(Task before, ControlNumber number, Task[] applied)
     {
         await before;
-        foreach (Task shard in applied) await shard;        // not WhenAll, which may go on elsewhere: a simulation has one thread
+        foreach (Task shard in applied) await shard;
         _options.Control.Applied(number);
     }
 

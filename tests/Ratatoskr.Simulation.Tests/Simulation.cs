@@ -130,12 +130,12 @@ internal sealed class Simulation
             case StepKind.Follow when peer.IsWelcome:
                 peer.Follow([StorageId.FromString("store0"), StorageId.FromString("store1")]);
                 break;
-            case StepKind.Lie when peer.IsHostile:
-                SimulatedPeer other = _scene.Peers[(step.Peer + 1) % _scene.Peers.Count];
-                if (Lies.Tell(peer, other, id, choice, _scene.Audit) is { } lie) _scene.Tell($"{peer.Name} wants to say of {_scene.ShortName(id)}: {lie}");
+            case StepKind.Lie when Hostile(step.Peer) is { } liar:
+                SimulatedPeer other = _scene.Peers[(liar.Number + 1) % _scene.Peers.Count];
+                if (Lies.Tell(liar, other, id, choice, _scene.Audit) is { } lie) _scene.Tell($"{liar.Name} wants to say of {_scene.ShortName(id)}: {lie}");
                 break;
-            case StepKind.Replay when peer.IsHostile:
-                if (peer.Replay(choice)) _scene.Tell($"{peer.Name} wants to repeat itself");
+            case StepKind.Replay when Hostile(step.Peer) is { } parrot:
+                if (parrot.Replay(choice)) _scene.Tell($"{parrot.Name} wants to repeat itself");
                 break;
             default:
                 DoInside(step, peer);
@@ -223,6 +223,17 @@ internal sealed class Simulation
         }
 
         _scene.Tell($"{peer.Name} edits {_scene.ShortName(id)} {1 + (choice % 3)} times, now {document.Graph.HashAt(document.Graph.Count - 1).ToString()[..6]}");
+    }
+
+    // The next one that is.
+    private SimulatedPeer? Hostile(int from)
+    {
+        for (int i = 0; i < _scene.Peers.Count; i++)
+        {
+            if (_scene.Peers[(from + i) % _scene.Peers.Count] is { IsHostile: true } peer) return peer;
+        }
+
+        return null;
     }
 
     private bool Say(SimulatedPeer peer)

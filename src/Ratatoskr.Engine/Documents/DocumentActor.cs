@@ -26,6 +26,7 @@ internal sealed class DocumentActor
     private readonly Shard _shard;
     private readonly WaitingInputs _waiting;
     private bool _loading;
+    private bool _loadIsHeld;                                 // until the store has answered all that was given up
     private int _busy;
     private bool _recreating;
     private bool _awaitsRoom;
@@ -329,7 +330,8 @@ internal sealed class DocumentActor
     public void Appended(ulong number, AppendOutcome outcome, Exception? error, Timestamp now, IEffects effects)
     {
         Writes.Returned(number);
-        if (!Writes.Awaits(number)) return;                  // the document was read anew meanwhile
+        if (_loadIsHeld && !Writes.HasGivenUp) StartLoad(effects);
+        if (!Writes.Awaits(number)) return;                  // given up meanwhile
         if (outcome == AppendOutcome.Stored && error is null)
         {
             Writes.Complete(number);
@@ -390,6 +392,13 @@ internal sealed class DocumentActor
     {
         if (Content is not null || _loading) return;
         _loading = true;
+        _loadIsHeld = Writes.HasGivenUp;
+        if (!_loadIsHeld) StartLoad(effects);
+    }
+
+    private void StartLoad(IEffects effects)
+    {
+        _loadIsHeld = false;
         effects.Load(Id, _quarantine);
     }
 

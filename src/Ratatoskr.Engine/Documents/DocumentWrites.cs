@@ -35,6 +35,9 @@ internal sealed class DocumentWrites(DocumentActor document, Shard shard)
     /// <summary>Control changes wait for what was taken before them.</summary>
     public bool IsSettling => _settling is not null;
 
+    /// <summary>The store still has what nobody waits for any more: what is read before it has answered may lack that, and the disk have it afterwards.</summary>
+    public bool HasGivenUp => _store.HasGivenUp;
+
     /// <summary>What is surely on disk: a snapshot of it may replace what the store has of it.</summary>
     public StoredPart Stored => _store.Stored;
 

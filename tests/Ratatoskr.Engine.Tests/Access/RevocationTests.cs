@@ -177,6 +177,27 @@ public sealed class RevocationTests : IDisposable
         Assert.Equal(2, Stored);
     }
 
+    [Fact]
+    public void What_reaches_the_disk_after_it_was_given_up_is_there_for_everybody()
+    {
+        (_, byte[] orphan) = MakePair();
+        _ann.Edit(Doc, "on its way");
+        _server.Server.Carry(_ann);
+        _ann.Disconnect();
+        _bob.SayChanges(Doc, orphan);
+        Settle();
+        Task revoked = TakeFromBob();                          // gives up what waits, and with it what is on its way
+        Settle();
+        Commit();
+        Assert.True(IsBound(revoked));
+        Assert.Equal(2, Stored);
+
+        TestPeer again = _server.Connect("ann/2");
+        again.Open(Doc);
+        Settle();
+        Assert.Equal(2, again[Doc].Graph.Count);
+    }
+
     private int Stored => _server.Server.StoredChanges(Doc).Count;
 
     // One change, and one that comes after it.

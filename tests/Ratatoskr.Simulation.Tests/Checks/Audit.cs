@@ -107,6 +107,16 @@ internal sealed class Audit(SimulatedStore store, AccessAudit access)
         }
     }
 
+    /// <summary>Something has reached the disk. What a snapshot leaves out was given up, and nobody was told that it is safe.</summary>
+    public void Written(StoreCall call)
+    {
+        if (call.Kind != StoreCallKind.Compact || !call.HasChanged) return;
+        foreach (ChangeHash hash in call.File.Lost)
+        {
+            if (HistoryOf(call.Id).Changes[hash].IsConfirmed) Break("durability", $"a snapshot replaces {hash.ToString()[..6]}, which was confirmed, and does not have it");
+        }
+    }
+
     /// <summary>Everything that was confirmed is on disk.</summary>
     public void CheckConfirmed()
     {

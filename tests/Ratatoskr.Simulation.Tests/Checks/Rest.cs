@@ -33,7 +33,9 @@ internal sealed class Rest(Scene scene, ApiCalls api)
             peer.Forget(documents: false);
         }
 
+        api.Sweep();
         Settle();
+        if (scene.World.QuotaBytes is not null && scene.Crashes == 0) CheckLimits();
         for (int i = 0; i < Math.Min(2, scene.Peers.Count); i++) api.Quota(Scene.OwnerOf(i), Plenty);
         for (int i = 0; scene.World.EndsOpen && i < scene.Documents.Length; i++)
         {
@@ -52,7 +54,7 @@ internal sealed class Rest(Scene scene, ApiCalls api)
         foreach (DocumentId id in scene.Documents)
         {
             PeerDocument stored = scene.Store[id].Load(id);
-            if (scene.Access.IsDeleted(id) && scene.Store[id].Changes.Count > 0) throw new PromiseBrokenException("deletion", $"{scene.ShortName(id)} is deleted, and {scene.Store[id].Changes.Count} changes are stored");
+            if (scene.Accounts[id] is null && scene.Store[id].Changes.Count > 0) throw new PromiseBrokenException("deletion", $"{scene.ShortName(id)} is not there, and {scene.Store[id].Changes.Count} changes are stored");
             foreach (SimulatedPeer peer in scene.Peers) Check(peer, id, stored.Graph);
         }
 
@@ -172,6 +174,23 @@ internal sealed class Rest(Scene scene, ApiCalls api)
         if (own.Graph.Count == 0 && isEmpty && !own.IsUnavailable) throw new PromiseBrokenException("convergence", $"{who}: it waits for an answer");
     }
 
+    // Nobody has got more than he may have. What a snapshot takes beyond what it replaces is nobody's fault; and a process that has died takes some bytes' count with it.
+    private void CheckLimits()
+    {
+        const long SnapshotOverheadBytes = 400;
+        for (int i = 0; i < 2; i++)
+        {
+            string owner = Scene.OwnerOf(i);
+            long stored = 0, limit = scene.Accounts.StorageLimit(owner);
+            foreach (DocumentId id in scene.Documents)
+            {
+                if (scene.Accounts[id]?.OwnerId == owner) stored += scene.Store[id].CountedBytes(scene.Store[id].Load(id).Graph) - SnapshotOverheadBytes;
+            }
+
+            if (stored > limit) throw new PromiseBrokenException("quota", $"{owner} may have {limit} bytes, and has {stored} beside snapshots' overhead");
+        }
+    }
+
     // What owners are charged is what is stored; and so say their documents' records.
     private void CheckQuotas()
     {
@@ -182,7 +201,7 @@ internal sealed class Rest(Scene scene, ApiCalls api)
             foreach (DocumentId id in scene.Documents)
             {
                 if (scene.Accounts[id] is not { } record || record.OwnerId != owner || scene.Accounts.IsExpired(id)) continue;
-                long bytes = scene.Store[id].CountedBytes;
+                long bytes = scene.Store[id].CountedBytes(scene.Store[id].Load(id).Graph);
                 stored += bytes;
                 if (record.Size != bytes) throw new PromiseBrokenException("quota", $"{scene.ShortName(id)} takes {bytes} bytes, and its record says {record.Size}");
             }

@@ -49,6 +49,7 @@ internal sealed class Scene
         Audit = new Audit(Store, Access);
         Accounts.Changed = Access.Changed;
         Store.Writing = Audit.Writing;
+        Store.Written = Audit.Written;
         Store.Called = Audit.Called;
         Accounts.IsSlow = world.HasSlowAccounts;
         Store.HasSlowReads = world.HasSlowReads;

@@ -14,7 +14,9 @@ internal sealed class SimulatedAccounts(SimulatedTime time) : IAccountStore
 
     private readonly Dictionary<DocumentId, DocumentRecord> _documents = new(DocumentId.Comparer.Instance);
     private readonly Dictionary<DocumentId, string> _formerOwners = new(DocumentId.Comparer.Instance);
+    private readonly HashSet<DocumentId> _unfreed = new(DocumentId.Comparer.Instance);
     private readonly Dictionary<string, UserQuotas> _users = new(StringComparer.Ordinal);
+    private readonly Dictionary<string, long> _limits = new(StringComparer.Ordinal);
     private readonly List<TaskCompletionSource<bool>> _waiting = [];
 
     /// <summary>Credentials that were revoked.</summary>
@@ -49,9 +51,14 @@ internal sealed class SimulatedAccounts(SimulatedTime time) : IAccountStore
 
     public bool IsExpired(DocumentId id) => _documents.TryGetValue(id, out DocumentRecord? record) && record.ExpiresAt is { } end && end.ToUnixTimeMilliseconds() <= time.NowMs;
 
-    public void AddUser(string user, long storageBytes) => _users[user] = new UserQuotas(1_000, storageBytes, storageBytes, 0, 0);
+    public void AddUser(string user, long storageBytes)
+    {
+        _users[user] = new UserQuotas(1_000, storageBytes, storageBytes, 0, 0);
+        _limits[user] = Math.Max(storageBytes, _limits.GetValueOrDefault(user));
+    }
 
-    public long StorageLimit(string user) => _users[user].MaxTotalStorage;
+    /// <summary>The most that a user was ever allowed.</summary>
+    public long StorageLimit(string user) => _limits[user];
 
     public void Put(DocumentRecord record) => _documents[record.AutomergeId] = record;
 
@@ -104,6 +111,7 @@ internal sealed class SimulatedAccounts(SimulatedTime time) : IAccountStore
         if (_documents.ContainsKey(document.AutomergeId) || (_formerOwners.TryGetValue(document.AutomergeId, out string? former) && former != document.OwnerId))
             return TellAsync(new RegisterOutcome(RegisterResult.AutomergeIdTaken, 0));
         _formerOwners.Remove(document.AutomergeId);
+        _unfreed.Remove(document.AutomergeId);
         Put(document);
         Changed?.Invoke();
         return TellAsync(new RegisterOutcome(RegisterResult.Registered, 0) { Document = document });
@@ -119,8 +127,17 @@ internal sealed class SimulatedAccounts(SimulatedTime time) : IAccountStore
     {
         if (!_documents.Remove(id, out DocumentRecord? record)) return TellAsync(ChangeOutcome.NotFound);
         _formerOwners[id] = record.OwnerId;
+        _unfreed.Add(id);
         Changed?.Invoke();
         return TellAsync(ChangeOutcome.Changed);
+    }
+
+    public ValueTask<IReadOnlyList<DocumentId>> UnfreedAsync(int max, CancellationToken stop) => TellAsync<IReadOnlyList<DocumentId>>([.. _unfreed]);
+
+    public ValueTask FreedAsync(DocumentId id, CancellationToken stop)
+    {
+        _unfreed.Remove(id);
+        return ValueTask.CompletedTask;
     }
 
     public ValueTask<string?> FormerOwnerAsync(DocumentId id, CancellationToken stop) => TellAsync(_formerOwners.GetValueOrDefault(id));

@@ -34,7 +34,7 @@ internal sealed class SimulatedServer
         Directory = new DocumentDirectory(
             accounts, store, Control, (principal, document, stop) => resolver.DecideAsync(principal, document, new Timestamp(time.NowMs), stop), time, static random => random.Clear())
         {
-            DeleteContent = document => Engine.DeleteAsync(document.AutomergeId, document.OwnerId, document.Size),
+            DeleteContent = Engine.DeleteAsync,
         };
     }
 

@@ -44,6 +44,9 @@ internal sealed class SimulatedStore : IChunkStore
     /// <summary>Told before a call's changes are written.</summary>
     public Action<StoreCall>? Writing { get; set; }
 
+    /// <summary>Told afterwards.</summary>
+    public Action<StoreCall>? Written { get; set; }
+
     /// <summary>Told when a call comes in.</summary>
     public Action<StoreCall>? Called { get; set; }
 
@@ -203,7 +206,7 @@ internal sealed class SimulatedStore : IChunkStore
 
     private Task<StoreVerdict> CallAsync(StoreCall call)
     {
-        call.Begin(this[call.Id], Writing);
+        call.Begin(this[call.Id], Writing, Written);
         _calls.Add(call);
         Called?.Invoke(call);
         return call.Verdict;

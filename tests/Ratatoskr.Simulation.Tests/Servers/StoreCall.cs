@@ -18,6 +18,7 @@ internal sealed class StoreCall(DocumentId id, StoreCallKind kind, IReadOnlyList
     private readonly TaskCompletionSource<StoreVerdict> _verdict = new();
     private StoredFile? _file;
     private Action<StoreCall>? _writing;
+    private Action<StoreCall>? _written;
 
     public DocumentId Id => id;
 
@@ -37,10 +38,11 @@ internal sealed class StoreCall(DocumentId id, StoreCallKind kind, IReadOnlyList
 
     public Task<StoreVerdict> Verdict => _verdict.Task;
 
-    public void Begin(StoredFile file, Action<StoreCall>? writing)
+    public void Begin(StoredFile file, Action<StoreCall>? writing, Action<StoreCall>? written)
     {
         _file = file;
         _writing = writing;
+        _written = written;
     }
 
     public void Write()
@@ -49,6 +51,7 @@ internal sealed class StoreCall(DocumentId id, StoreCallKind kind, IReadOnlyList
         IsWritten = true;
         _writing?.Invoke(this);
         HasChanged = write(_file!);
+        _written?.Invoke(this);
     }
 
     public void Answer(StoreVerdict verdict) => _verdict.SetResult(verdict);

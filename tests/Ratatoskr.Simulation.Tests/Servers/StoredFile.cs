@@ -28,26 +28,26 @@ internal sealed class StoredFile
 
     public ReadOnlyMemory<ChangeHash> Heads { get; private set; }
 
-    /// <summary>Every change that a reader would find.</summary>
+    /// <summary>Every change that is there, those too that nobody can read because others before them are not.</summary>
     public HashSet<ChangeHash> Changes { get; } = [];
 
-    /// <summary>What counts against a quota: the snapshot, and each change that is not in it once.</summary>
-    public long CountedBytes
-    {
-        get
-        {
-            long bytes = Snapshot.Chunk.Length;
-            HashSet<ChangeHash> counted = [];
-            foreach (TailEntry entry in _tail)
-            {
-                foreach ((ChangeHash hash, int length) in ChangesIn(entry.Chunks))
-                {
-                    if (!_inSnapshot.Contains(hash) && counted.Add(hash)) bytes += length;
-                }
-            }
+    /// <summary>Those that the last snapshot has removed.</summary>
+    public IReadOnlyList<ChangeHash> Lost { get; private set; } = [];
 
-            return bytes;
+    /// <summary>What counts against a quota: the snapshot, and each change that is not in it once. What cannot be read does not count.</summary>
+    public long CountedBytes(ChangeGraph readable)
+    {
+        long bytes = Snapshot.Chunk.Length;
+        HashSet<ChangeHash> counted = [];
+        foreach (TailEntry entry in _tail)
+        {
+            foreach ((ChangeHash hash, int length) in ChangesIn(entry.Chunks))
+            {
+                if (!_inSnapshot.Contains(hash) && readable.Contains(hash) && counted.Add(hash)) bytes += length;
+            }
         }
+
+        return bytes;
     }
 
     /// <summary>The change chunks of an append.</summary>
@@ -108,11 +108,8 @@ internal sealed class StoredFile
             foreach ((ChangeHash hash, _) in ChangesIn(entry.Chunks)) now.Add(hash);
         }
 
-        foreach (ChangeHash hash in Changes)
-        {
-            if (!now.Contains(hash)) throw new PromiseBrokenException("storage", $"a snapshot replaces {hash.ToString()[..6]} and does not have it");
-        }
-
+        Lost = [.. Changes.Where(hash => !now.Contains(hash))];
+        Changes.Clear();
         Changes.UnionWith(now);
         return true;
     }
