@@ -18,6 +18,8 @@ namespace Ratatoskr.Storage.Faster;
 /// </remarks>
 public sealed class FasterChunkStore : IChunkStore, IAsyncDisposable
 {
+    private static readonly TimeSpan LookWhileClosing = TimeSpan.FromSeconds(1);
+
     private readonly FasterStoreOptions _options;
     private readonly DataFolder _folder;
     private readonly StoreWriter _writer;
@@ -136,16 +138,14 @@ public sealed class FasterChunkStore : IChunkStore, IAsyncDisposable
     public async ValueTask DisposeAsync()
     {
         Interlocked.CompareExchange(ref _closing, Closing.Cleanly, Closing.Not);
-        _writer.Queue.Close();
-        await _stopped.Task;
+        await StopAsync();
     }
 
     /// <summary>Stops without a checkpoint, as if the process had died after its last commit. For tests.</summary>
     internal async Task AbandonAsync()
     {
         Interlocked.CompareExchange(ref _closing, Closing.Abandoned, Closing.Not);
-        _writer.Queue.Close();
-        await _stopped.Task;
+        await StopAsync();
     }
 
     // The writer thread from beginning to end: FASTER's sessions are made, used and disposed on it.
@@ -156,7 +156,7 @@ public sealed class FasterChunkStore : IChunkStore, IAsyncDisposable
         try
         {
             long start = Stopwatch.GetTimestamp();
-            folder = DataFolder.Open(options.Folder, options.Geometry);
+            folder = DataFolder.Open(options.Files, options.Folder, options.Geometry);
             options = options.For(folder.Geometry);
             options.Validate();
             StoreWriter writer = new(options, folder);
@@ -191,6 +191,18 @@ public sealed class FasterChunkStore : IChunkStore, IAsyncDisposable
             _folder.Dispose();
             _stopped.SetException(e);
         }
+    }
+
+    private async Task StopAsync()
+    {
+        _writer.Queue.Close();
+        while (await Task.WhenAny(_stopped.Task, Task.Delay(LookWhileClosing)) != _stopped.Task)
+        {
+            // A disk that takes nothing any more holds up nobody's end.
+            if (_writer.Documents.WriteFault is not null) _writer.Documents.GiveUp();
+        }
+
+        await _stopped.Task;
     }
 
     private ValueTask<bool> Submit(TaskOperation<bool> operation, string name, CancellationToken stop)

@@ -1,6 +1,6 @@
-using FASTER.core;
 using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Logging.Abstractions;
+using Ratatoskr.Storage.Faster.Folders;
 
 namespace Ratatoskr.Storage.Faster;
 
@@ -66,8 +66,11 @@ public sealed record FasterStoreOptions
     /// <summary>Free bytes of the disk; replaced by tests.</summary>
     internal Func<long>? FreeSpace { get; init; }
 
-    /// <summary>The journal's device, given its path; replaced by tests.</summary>
-    internal Func<string, IDevice>? JournalDevice { get; init; }
+    /// <summary>How long after a failed write of the table it is tried again.</summary>
+    internal TimeSpan WriteAgainAfter { get; init; } = TimeSpan.FromMilliseconds(200);
+
+    /// <summary>The file system; replaced by tests.</summary>
+    internal IStoreFiles Files { get; init; } = DiskFiles.Instance;
 
     internal Geometry Geometry => new(PageBytes, TableSegmentBytes, JournalSegmentBytes, IndexBuckets);
 

@@ -24,4 +24,7 @@ internal static partial class StoreLog
 
     [LoggerMessage(7, LogLevel.Debug, "Reclaimed {Scanned} bytes of the table, of which {Copied} were alive")]
     public static partial void SpaceReclaimed(this ILogger logger, long scanned, long copied);
+
+    [LoggerMessage(8, LogLevel.Error, "Space from table address {Address} on could not be reclaimed")]
+    public static partial void ReclaimFailed(this ILogger logger, long address, Exception reason);
 }

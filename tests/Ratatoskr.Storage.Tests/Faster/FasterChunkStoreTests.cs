@@ -2,6 +2,7 @@ using Ratatoskr.Engine.Storage;
 using Ratatoskr.Protocol.Identifiers;
 using Ratatoskr.Storage.Faster;
 using Ratatoskr.Storage.Tests.Contract;
+using Ratatoskr.Storage.Tests.PowerCuts;
 using static Ratatoskr.Storage.Tests.Contract.TestDocuments;
 
 namespace Ratatoskr.Storage.Tests.Faster;
@@ -301,21 +302,22 @@ public sealed class FasterChunkStoreTests : IDisposable
     public async Task Failing_device_acknowledges_nothing_and_recovers()
     {
         ManualTime time = new();
-        FasterStoreOptions options = _folder.Options with { JournalDevice = path => new FaultyDevice(path), Time = time };
+        PowerCutFiles disk = new(seed: 1) { FailsIn = "journal." };
+        FasterStoreOptions options = _folder.Options with { Files = disk, Time = time };
         FasterChunkStore store = await FasterChunkStore.OpenAsync(options);
         for (int i = 0; i < 10; i++) await store.AppendAsync(Id(1), i);
-        FaultyDevice.Fails = true;
+        disk.FailureRate = 1;
         Assert.Equal(AppendOutcome.Unknown, await store.AppendAsync(Id(1), 10));
         await Assert.ThrowsAsync<StoreUnavailableException>(() => store.AppendAsync(Id(1), 11));
         Assert.Equal(10, (await store.LoadAsync(Id(1))).Tail.Count);
         time.Advance(TimeSpan.FromSeconds(2));
-        Assert.Equal(AppendOutcome.Unknown, await store.AppendAsync(Id(1), 12));
-        FaultyDevice.Fails = false;
+        await Assert.ThrowsAsync<StoreUnavailableException>(() => store.AppendAsync(Id(1), 12));
+        disk.FailureRate = 0;
         await Assert.ThrowsAsync<StoreUnavailableException>(() => store.CompactAsync(Id(1), SnapshotVersion.None, 1, 1));
         time.Advance(TimeSpan.FromSeconds(2));
         Assert.Equal(AppendOutcome.Stored, await store.AppendAsync(Id(1), 13));
         await store.AbandonAsync();
-        await using FasterChunkStore reopened = await OpenAsync();
+        await using FasterChunkStore reopened = await FasterChunkStore.OpenAsync(options);
         Assert.Equal([.. Enumerable.Range(0, 10), 13], (await reopened.LoadAsync(Id(1))).Tail.Select(e => Enumerable.Range(0, 14).Single(s => e.Chunks.Span.SequenceEqual(Bytes(s, 130)))));
     }
 

@@ -15,10 +15,10 @@ internal sealed record CheckpointRecord(Guid Token, long Journal, long LiveBytes
     private const string Title = "checkpoint";
 
     /// <returns>null: there is none yet.</returns>
-    public static CheckpointRecord? Read(string path)
+    public static CheckpointRecord? Read(IStoreFiles files, string path)
     {
-        if (!File.Exists(path)) return null;
-        string text = File.ReadAllText(path);
+        if (!files.FileExists(path)) return null;
+        string text = Encoding.ASCII.GetString(files.Read(path));
         string[] fields = text.TrimEnd('\n').Split(' ');
         if (fields.Length == 5 && fields[0] == Title && Guid.TryParseExact(fields[1], "D", out Guid token)
             && long.TryParse(fields[2], CultureInfo.InvariantCulture, out long journal) && long.TryParse(fields[3], CultureInfo.InvariantCulture, out long live)
@@ -30,10 +30,10 @@ internal sealed record CheckpointRecord(Guid Token, long Journal, long LiveBytes
         throw new StoreDamagedException($"the file {path} is damaged");
     }
 
-    public void Write(string path)
+    public void Write(IStoreFiles files, string path)
     {
         string body = string.Create(CultureInfo.InvariantCulture, $"{Title} {Token:D} {Journal} {LiveBytes} ");
-        DurableFiles.Replace(path, Encoding.ASCII.GetBytes($"{body}{Seal(body)}\n"));
+        files.Replace(path, Encoding.ASCII.GetBytes($"{body}{Seal(body)}\n"));
     }
 
     private static string Seal(string body) => Crc32C.Compute(Encoding.ASCII.GetBytes(body)).ToString("x8", CultureInfo.InvariantCulture);

@@ -24,11 +24,12 @@ internal sealed class DataFolder : IDisposable
     private const string Magic = "ratatoskr ";
     private const int HashKeySize = 16;
 
-    private readonly FileStream _lock;
+    private readonly IHeldFile _lock;
     private readonly string _incarnationFile;
 
-    private DataFolder(string path, FileStream held, string storageId, byte[] hashKey, Geometry geometry)
+    private DataFolder(IStoreFiles files, string path, IHeldFile held, string storageId, byte[] hashKey, Geometry geometry)
     {
+        Files = files;
         Root = path;
         _lock = held;
         StorageId = storageId;
@@ -40,11 +41,16 @@ internal sealed class DataFolder : IDisposable
         Checkpoints = Path.Combine(documents, "checkpoints");
         CheckpointFile = Path.Combine(documents, "checkpoint");
         _incarnationFile = Path.Combine(documents, "incarnation");
-        DurableFiles.CreateDirectory(documents);
-        DurableFiles.CreateDirectory(Journal);
-        DurableFiles.CreateDirectory(Table);
-        DurableFiles.CreateDirectory(Checkpoints);
+        files.CreateDirectory(documents);
+        files.CreateDirectory(Journal);
+        files.CreateDirectory(Table);
+        files.CreateDirectory(Checkpoints);
+        // Those that were there may have been made by a process that was killed before it had synced them.
+        files.SyncDirectory(documents);
+        files.SyncDirectory(path);
     }
+
+    public IStoreFiles Files { get; }
 
     public string Root { get; }
 
@@ -67,14 +73,14 @@ internal sealed class DataFolder : IDisposable
 
     /// <param name="geometry">For a folder that is made now.</param>
     /// <exception cref="StoreFolderException">Held by another process, or of another format.</exception>
-    public static DataFolder Open(string folder, Geometry geometry)
+    public static DataFolder Open(IStoreFiles files, string folder, Geometry geometry)
     {
         string path = Path.GetFullPath(folder);
-        FileStream held;
+        IHeldFile held;
         try
         {
-            DurableFiles.CreateDirectory(path);
-            held = Hold(path);
+            files.CreateDirectory(path);
+            held = Hold(files, path);
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
@@ -83,8 +89,8 @@ internal sealed class DataFolder : IDisposable
 
         try
         {
-            (string storageId, byte[] hashKey, Geometry made) = ReadOrCreateFormat(path, geometry);
-            return new DataFolder(path, held, storageId, hashKey, made);
+            (string storageId, byte[] hashKey, Geometry made) = ReadOrCreateFormat(files, path, geometry);
+            return new DataFolder(files, path, held, storageId, hashKey, made);
         }
         catch
         {
@@ -96,24 +102,22 @@ internal sealed class DataFolder : IDisposable
     /// <summary>A number greater than any returned before, durable before it is used.</summary>
     public uint NextIncarnation()
     {
-        uint last = File.Exists(_incarnationFile) ? uint.Parse(File.ReadAllText(_incarnationFile), NumberStyles.None, CultureInfo.InvariantCulture) : 0;
+        uint last = Files.FileExists(_incarnationFile) ? uint.Parse(Encoding.ASCII.GetString(Files.Read(_incarnationFile)), NumberStyles.None, CultureInfo.InvariantCulture) : 0;
         uint next = checked(last + 1);
-        DurableFiles.Replace(_incarnationFile, Encoding.ASCII.GetBytes(next.ToString(CultureInfo.InvariantCulture)));
+        Files.Replace(_incarnationFile, Encoding.ASCII.GetBytes(next.ToString(CultureInfo.InvariantCulture)));
         return next;
     }
 
+    /// <summary>false: the folder was removed or replaced under us. Costs some system calls.</summary>
+    public bool IsInPlace() => _lock.IsInPlace();
+
     public void Dispose() => _lock.Dispose();
 
-    // .NET takes flock(LOCK_EX | LOCK_NB) for FileShare.None on Unix; the kernel drops it when the process dies.
-    private static FileStream Hold(string path)
+    private static IHeldFile Hold(IStoreFiles files, string path)
     {
-        string file = Path.Combine(path, "lock");
         try
         {
-            FileStream held = new(file, FileMode.OpenOrCreate, FileAccess.ReadWrite, FileShare.None, bufferSize: 0);
-            held.SetLength(0);
-            held.Write(Encoding.ASCII.GetBytes(Environment.ProcessId.ToString(CultureInfo.InvariantCulture)));
-            return held;
+            return files.Hold(Path.Combine(path, "lock"));
         }
         catch (IOException e)
         {
@@ -121,21 +125,21 @@ internal sealed class DataFolder : IDisposable
         }
     }
 
-    private static (string StorageId, byte[] HashKey, Geometry Geometry) ReadOrCreateFormat(string path, Geometry geometry)
+    private static (string StorageId, byte[] HashKey, Geometry Geometry) ReadOrCreateFormat(IStoreFiles files, string path, Geometry geometry)
     {
         string file = Path.Combine(path, "format");
-        if (!File.Exists(file))
+        if (!files.FileExists(file))
         {
-            if (Directory.Exists(Path.Combine(path, "documents"))) throw new StoreFolderException($"the data folder {path} has documents but no format file; it is not opened");
+            if (files.DirectoryExists(Path.Combine(path, "documents"))) throw new StoreFolderException($"the data folder {path} has documents but no format file; it is not opened");
             string storageId = Guid.NewGuid().ToString("D");
             byte[] hashKey = RandomNumberGenerator.GetBytes(HashKeySize);
             string sizes = string.Create(
                 CultureInfo.InvariantCulture, $"{geometry.PageBytes} {geometry.TableSegmentBytes} {geometry.JournalSegmentBytes} {geometry.IndexBuckets}");
-            DurableFiles.Replace(file, Encoding.ASCII.GetBytes($"{Magic}{FormatVersion}\n{storageId}\n{Convert.ToHexStringLower(hashKey)}\n{sizes}\n"));
+            files.Replace(file, Encoding.ASCII.GetBytes($"{Magic}{FormatVersion}\n{storageId}\n{Convert.ToHexStringLower(hashKey)}\n{sizes}\n"));
             return (storageId, hashKey, geometry);
         }
 
-        string[] lines = File.ReadAllText(file).Split('\n');
+        string[] lines = Encoding.UTF8.GetString(files.Read(file)).Split('\n');
         if (!lines[0].StartsWith(Magic, StringComparison.Ordinal)) throw new StoreFolderException($"the file {file} is not a Ratatoskr format file");
         if (lines[0] != string.Create(CultureInfo.InvariantCulture, $"{Magic}{FormatVersion}"))
         {

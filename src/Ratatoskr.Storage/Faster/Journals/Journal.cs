@@ -1,6 +1,8 @@
 using System.Diagnostics;
+using System.Globalization;
 using FASTER.core;
 using Ratatoskr.Protocol.Identifiers;
+using Ratatoskr.Storage.Faster.Devices;
 using Ratatoskr.Storage.Faster.Folders;
 using Ratatoskr.Storage.Faster.Tables;
 
@@ -17,13 +19,13 @@ internal sealed class Journal : IDisposable
     public const long FirstAddress = 64;
 
     private readonly DataFolder _folder;
-    private readonly IDevice _device;
+    private readonly GuardedDevice _device;
     private readonly JournalCommits _commits;
     private readonly FasterLog _log;
     private readonly byte[] _scratch;
     private readonly long _segmentBytes;
     private long _lastEntry;
-    private long _segmentSynced;
+    private long _committedTail;
 
     private Journal(DataFolder folder, FasterStoreOptions options)
     {
@@ -32,8 +34,8 @@ internal sealed class Journal : IDisposable
         _scratch = GC.AllocateUninitializedArray<byte>(options.PageBytes);
         Incarnation = folder.NextIncarnation();
         string path = Path.Combine(folder.Journal, "journal");
-        _device = options.JournalDevice?.Invoke(path) ?? new ManagedLocalStorageDevice(path);
-        _commits = new JournalCommits(folder.Journal);
+        _device = new GuardedDevice(path, folder.Files.OpenDevice(path), writeAgainAfter: null);
+        _commits = new JournalCommits(folder.Files, folder.Journal, options.JournalSegmentBytes);
         _log = new FasterLog(new FasterLogSettings
         {
             LogDevice = _device,
@@ -67,14 +69,16 @@ internal sealed class Journal : IDisposable
         try
         {
             journal._log.Recover();
-            // The files there are may have been made just before a crash.
-            DurableFiles.SyncDirectory(folder.Journal);
-            journal._segmentSynced = (journal._log.TailAddress - 1) / journal._segmentBytes;
+            journal.ThrowIfUnread();
+            journal._committedTail = journal._log.TailAddress;
             return journal;
         }
         catch (Exception e)
         {
             journal.Dispose();
+            if (e is StoreUnavailableException) throw;
+            journal.ThrowIfUnread();
+            if (e is IOException and not FileNotFoundException) throw StoreUnavailableException.For("opening the journal", folder.Journal, e.Message, e);
             throw new StoreDamagedException($"the journal in {folder.Journal} cannot be recovered: {e.Message}", e);
         }
     }
@@ -104,11 +108,36 @@ internal sealed class Journal : IDisposable
         if (!commit.IsCompleted) _commits.Failed.GetAwaiter().GetResult();
         commit.GetAwaiter().GetResult();
         LastCommitted = _lastEntry;
+        _committedTail = _log.TailAddress;
+        _commits.Confirm();
+    }
 
-        long segment = (_log.TailAddress - 1) / _segmentBytes;
-        if (segment == _segmentSynced) return;
-        DurableFiles.SyncDirectory(_folder.Journal);
-        _segmentSynced = segment;
+    /// <summary>
+    /// Removes what lies behind the tail: parts of a commit that a crash cut short. Nothing of it may be taken for an entry once the log has grown to it.
+    /// What was recovered is synced by it; a process that was killed may have left it to the page cache.
+    /// </summary>
+    public void CutBehindTail()
+    {
+        int segment = (int)(_committedTail / _segmentBytes);
+        string name = Path.GetFileName(_device.FileName) + ".";
+        foreach (string file in _folder.Files.FilesIn(_folder.Journal))
+        {
+            if (!Path.GetFileName(file).StartsWith(name, StringComparison.Ordinal) || !int.TryParse(Path.GetFileName(file.AsSpan())[name.Length..], NumberStyles.None, CultureInfo.InvariantCulture, out int number)) continue;
+            if (number > segment) _folder.Files.Delete(file);
+            else if (number == segment) _folder.Files.Truncate(file, _committedTail % _segmentBytes);
+        }
+
+        _folder.Files.SyncDirectory(_folder.Journal);
+    }
+
+    /// <summary>
+    /// After a commit that failed, with this journal disposed: makes the files what they were after the last one that did not. What a failed write has left
+    /// can often be read, but is not on disk: a journal that went on behind it would have a hole after a power cut.
+    /// </summary>
+    public void Rewind()
+    {
+        JournalCommits.Rewind(_folder.Files, _folder.Journal, _commits);
+        CutBehindTail();
     }
 
     /// <summary>Frees what lies before an address that a checkpoint covers. Durable at the return; the files go as soon as no scan is in them.</summary>
@@ -131,10 +160,17 @@ internal sealed class Journal : IDisposable
             long address, next;
             try
             {
-                if (!iterator.GetNext(out bytes, out length, out address, out next)) yield break;
+                if (!iterator.GetNext(out bytes, out length, out address, out next))
+                {
+                    ThrowIfUnread();
+                    yield break;
+                }
+
+                ThrowIfUnread();
             }
-            catch (Exception e)
+            catch (Exception e) when (e is not StoreUnavailableException)
             {
+                ThrowIfUnread();
                 // FASTER's own, or whatever it stumbles into when its commit records are not what they were.
                 throw new StoreDamagedException($"the journal in {_folder.Journal} is damaged after address {iterator.NextAddress}: {e.Message}", e);
             }
@@ -142,6 +178,12 @@ internal sealed class Journal : IDisposable
             Debug.Assert(address >= from, "the iterator went backwards");
             yield return (bytes.AsMemory(0, length), address, next);
         }
+    }
+
+    // What the disk did not give is not damage, and not the end of the journal.
+    private void ThrowIfUnread()
+    {
+        if (_device.ReadFaults > 0 && _device.TakeReadFault() is { } fault) throw StoreUnavailableException.For("reading the journal", _folder.Journal, fault.Message, fault);
     }
 
     public void Dispose()

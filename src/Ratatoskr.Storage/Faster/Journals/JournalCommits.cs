@@ -1,6 +1,5 @@
 using System.Buffers.Binary;
 using FASTER.core;
-using Microsoft.Win32.SafeHandles;
 using Ratatoskr.Storage.Faster.Folders;
 
 namespace Ratatoskr.Storage.Faster.Journals;
@@ -23,24 +22,31 @@ internal sealed class JournalCommits : ILogCommitManager
     private const int SlotSize = 512;
     private const int HeaderSize = 32;
 
-    private readonly SafeFileHandle _file;
+    private readonly IStoreFiles _files;
+    private readonly string _folder;
+    private readonly long _segmentBytes;
+    private readonly IStoreFile _file;
     private readonly byte[] _slot = new byte[SlotSize];
     private readonly TaskCompletionSource _failed = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private readonly byte[]? _recovered;
     private readonly long _recoveredNumber;
+    private readonly byte[] _confirmed = new byte[SlotSize];
     private long _begin;
+    private long _segmentSynced = -1;
     private int _next;
 
-    public JournalCommits(string folder)
+    public JournalCommits(IStoreFiles files, string folder, long segmentBytes)
     {
+        (_files, _folder, _segmentBytes) = (files, folder, segmentBytes);
         string path = Path.Combine(folder, "commits");
-        if (!File.Exists(path)) DurableFiles.Replace(path, new byte[2 * SlotSize]);
-        _file = File.OpenHandle(path, FileMode.Open, FileAccess.ReadWrite);
+        if (!files.FileExists(path)) files.Replace(path, new byte[2 * SlotSize]);
+        _file = files.Open(path, create: false);
         for (int i = 0; i < 2; i++)
         {
             if (!TryReadSlot(i, out long number, out long begin, out long lastEntry, out byte[] metadata)) continue;
             if (_recovered is not null && number <= _recoveredNumber) continue;
             (_recoveredNumber, _begin, _recovered, RecoveredLastEntry) = (number, begin, metadata, lastEntry);
+            _slot.CopyTo(_confirmed, 0);
             _next = 1 - i;
         }
     }
@@ -54,11 +60,23 @@ internal sealed class JournalCommits : ILogCommitManager
     /// <summary>Faults when a slot could not be written. FASTER would not tell: its commit simply never ends.</summary>
     public Task Failed => _failed.Task;
 
+    /// <summary>The commit that was written last is complete.</summary>
+    public void Confirm() => _slot.CopyTo(_confirmed, 0);
+
+    /// <summary>A later commit came to nothing, or nobody knows: makes the last one that was confirmed the only one again. Durable at the return.</summary>
+    public static void Rewind(IStoreFiles files, string folder, JournalCommits last)
+    {
+        using IStoreFile file = files.Open(Path.Combine(folder, "commits"), create: false);
+        for (int i = 0; i < 2; i++) file.Write(last._confirmed, i * SlotSize);
+        file.Sync();
+    }
+
     public void Commit(long beginAddress, long untilAddress, byte[] commitMetadata, long commitNum, bool forceWriteMetadata)
     {
         try
         {
             if (HeaderSize + commitMetadata.Length > SlotSize) throw new InvalidOperationException("commit metadata does not fit its slot");
+            SyncNameOf((untilAddress - 1) / _segmentBytes);
             Array.Clear(_slot);
             BinaryPrimitives.WriteInt32LittleEndian(_slot.AsSpan(4), commitMetadata.Length);
             BinaryPrimitives.WriteInt64LittleEndian(_slot.AsSpan(8), commitNum);
@@ -66,10 +84,10 @@ internal sealed class JournalCommits : ILogCommitManager
             BinaryPrimitives.WriteInt64LittleEndian(_slot.AsSpan(24), LastEntry);
             commitMetadata.CopyTo(_slot, HeaderSize);
             BinaryPrimitives.WriteUInt32LittleEndian(_slot, Crc32C.Compute(_slot.AsSpan(4)));
-            RandomAccess.Write(_file, _slot, _next * SlotSize);
+            _file.Write(_slot, _next * SlotSize);
             _next = 1 - _next;
             if (beginAddress == _begin) return;
-            RandomAccess.FlushToDisk(_file);
+            _file.Sync();
             _begin = beginAddress;
         }
         catch (Exception e)
@@ -97,10 +115,18 @@ internal sealed class JournalCommits : ILogCommitManager
 
     public void Dispose() => _file.Dispose();
 
+    // The log's files are made as it grows. What a slot names must be found.
+    private void SyncNameOf(long segment)
+    {
+        if (segment == _segmentSynced) return;
+        _files.SyncDirectory(_folder);
+        _segmentSynced = segment;
+    }
+
     private bool TryReadSlot(int index, out long number, out long begin, out long lastEntry, out byte[] metadata)
     {
         (number, begin, lastEntry, metadata) = (0, 0, 0, []);
-        if (RandomAccess.Read(_file, _slot, index * SlotSize) < SlotSize) return false;
+        if (_file.Read(_slot, index * SlotSize) < SlotSize) return false;
         int length = BinaryPrimitives.ReadInt32LittleEndian(_slot.AsSpan(4));
         if (length is <= 0 or > SlotSize - HeaderSize || BinaryPrimitives.ReadUInt32LittleEndian(_slot) != Crc32C.Compute(_slot.AsSpan(4))) return false;
         number = BinaryPrimitives.ReadInt64LittleEndian(_slot.AsSpan(8));

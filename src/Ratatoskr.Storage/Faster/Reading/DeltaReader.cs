@@ -113,6 +113,7 @@ internal sealed class DeltaReader(StoreWriter writer, ReaderThreads readers)
         long start = Math.Max(from, table.BeginAddress);
         long tail = table.TailAddress;
         if (start >= tail) return -1;
+        int faults = table.ReadFaults;
         using IFasterScanIterator<SpanByte, SpanByte> scan = table.Scan(start, tail);
         while (scan.GetNext(out RecordInfo record))
         {
@@ -127,9 +128,12 @@ internal sealed class DeltaReader(StoreWriter writer, ReaderThreads readers)
                 }
             }
 
-            if (scan.NextAddress - start >= BatchBytes) return scan.NextAddress;
+            if (scan.NextAddress - start >= BatchBytes) return table.ReadFaults == faults ? scan.NextAddress : throw Unread();
         }
 
+        if (table.ReadFaults != faults) throw Unread();
         return table.TailAddress > tail ? tail : -1;
     }
+
+    private static StoreUnavailableException Unread() => new("listing the documents: the disk did not give all of it");
 }

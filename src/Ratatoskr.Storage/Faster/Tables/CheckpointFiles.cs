@@ -1,4 +1,5 @@
 using FASTER.core;
+using Ratatoskr.Storage.Faster.Devices;
 using Ratatoskr.Storage.Faster.Folders;
 
 namespace Ratatoskr.Storage.Faster.Tables;
@@ -14,30 +15,60 @@ namespace Ratatoskr.Storage.Faster.Tables;
 /// Ours instead of FASTER's: metadata are synced files that appear whole, with durable names.
 /// </summary>
 /// <remarks>Called by whichever thread advances the checkpoint.</remarks>
-internal sealed class CheckpointFiles(string folder) : ICheckpointManager
+internal sealed class CheckpointFiles(IStoreFiles files, string folder, TimeSpan writeAgainAfter) : ICheckpointManager
 {
     private const string Index = "index";
     private const string Log = "log";
 
-    public void InitializeIndexCheckpoint(Guid indexToken) => DurableFiles.CreateDirectory(PathOf(indexToken));
+    private GuardedDevice? _index;            // of the checkpoint that is being taken or read, or was last
+    private volatile bool _givenUp;
+    private Exception? _fault;
 
-    public void InitializeLogCheckpoint(Guid logToken) => DurableFiles.CreateDirectory(PathOf(logToken));
+    /// <summary>Why the index cannot be written now.</summary>
+    public Exception? WriteFault => Volatile.Read(ref _index)?.WriteFault;
 
-    public void CommitIndexCheckpoint(Guid indexToken, byte[] commitMetadata) => DurableFiles.Replace(Path.Combine(PathOf(indexToken), Index), commitMetadata);
+    /// <summary>Why the index could not be read.</summary>
+    public Exception? TakeReadFault() => Volatile.Read(ref _index)?.TakeReadFault();
 
-    public void CommitLogCheckpoint(Guid logToken, byte[] commitMetadata) => DurableFiles.Replace(Path.Combine(PathOf(logToken), Log), commitMetadata);
+    /// <summary>What cannot be written now is not tried again.</summary>
+    public void GiveUp()
+    {
+        _givenUp = true;
+        Volatile.Read(ref _index)?.GiveUp();
+    }
 
-    public byte[] GetIndexCheckpointMetadata(Guid indexToken) => File.ReadAllBytes(Path.Combine(PathOf(indexToken), Index));
+    /// <summary>A checkpoint begins: what the last one has met is forgotten.</summary>
+    public void Begin() => Volatile.Write(ref _fault, null);
 
-    public byte[] GetLogCheckpointMetadata(Guid logToken, DeltaLog deltaLog, bool scanDelta, long recoverTo) => File.ReadAllBytes(Path.Combine(PathOf(logToken), Log));
+    /// <summary>Why what was written since is not a checkpoint.</summary>
+    public Exception? Fault => Volatile.Read(ref _fault) ?? (Volatile.Read(ref _index) is { IsIncomplete: true } ? new IOException("the index could not be written") : null);
 
-    public IDevice GetIndexDevice(Guid indexToken) => new ManagedLocalStorageDevice(Path.Combine(PathOf(indexToken), Index));
+    public void InitializeIndexCheckpoint(Guid indexToken) => Try(() => files.CreateDirectory(PathOf(indexToken)));
+
+    public void InitializeLogCheckpoint(Guid logToken) => Try(() => files.CreateDirectory(PathOf(logToken)));
+
+    public void CommitIndexCheckpoint(Guid indexToken, byte[] commitMetadata) => Try(() => files.Replace(Path.Combine(PathOf(indexToken), Index), commitMetadata));
+
+    public void CommitLogCheckpoint(Guid logToken, byte[] commitMetadata) => Try(() => files.Replace(Path.Combine(PathOf(logToken), Log), commitMetadata));
+
+    public byte[] GetIndexCheckpointMetadata(Guid indexToken) => files.Read(Path.Combine(PathOf(indexToken), Index));
+
+    public byte[] GetLogCheckpointMetadata(Guid logToken, DeltaLog deltaLog, bool scanDelta, long recoverTo) => files.Read(Path.Combine(PathOf(logToken), Log));
+
+    public IDevice GetIndexDevice(Guid indexToken)
+    {
+        string path = Path.Combine(PathOf(indexToken), Index);
+        GuardedDevice device = new(path, files.OpenDevice(path), writeAgainAfter);
+        if (_givenUp || _fault is not null) device.GiveUp();
+        Volatile.Write(ref _index, device);
+        return device;
+    }
 
     public IEnumerable<Guid> GetIndexCheckpointTokens() => Tokens();
 
     public IEnumerable<Guid> GetLogCheckpointTokens() => Tokens();
 
-    public void Purge(Guid token) => Directory.Delete(PathOf(token), recursive: true);
+    public void Purge(Guid token) => files.DeleteDirectory(PathOf(token));
 
     public void PurgeAll()
     {
@@ -67,12 +98,25 @@ internal sealed class CheckpointFiles(string folder) : ICheckpointManager
     {
     }
 
+    // FASTER calls from within its state machine, on whichever thread turns it, the writer's in the midst of an upsert too: that must go on.
+    private void Try(Action action)
+    {
+        try
+        {
+            action();
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            Volatile.Write(ref _fault, e);
+        }
+    }
+
     private string PathOf(Guid token) => Path.Combine(folder, token.ToString("D"));
 
     private List<Guid> Tokens()
     {
         List<Guid> tokens = [];
-        foreach (string path in Directory.EnumerateDirectories(folder))
+        foreach (string path in files.DirectoriesIn(folder))
         {
             if (Guid.TryParseExact(Path.GetFileName(path), "D", out Guid token)) tokens.Add(token);
         }

@@ -1,4 +1,5 @@
 using FASTER.core;
+using Ratatoskr.Protocol.Identifiers;
 using Ratatoskr.Storage.Faster.Folders;
 
 namespace Ratatoskr.Storage.Faster.Tables;
@@ -17,8 +18,8 @@ internal sealed class DocumentTable : IDisposable
     private DocumentTable(DataFolder folder, FasterStoreOptions options)
     {
         _folder = folder;
-        _device = new TableDevice(Path.Combine(folder.Table, "table"));
-        _checkpoints = new CheckpointFiles(folder.Checkpoints);
+        _device = new TableDevice(folder.Files, Path.Combine(folder.Table, "table"), options.WriteAgainAfter);
+        _checkpoints = new CheckpointFiles(folder.Files, folder.Checkpoints, options.WriteAgainAfter);
         _table = new FasterKV<SpanByte, SpanByte>(new FasterKVSettings<SpanByte, SpanByte>
         {
             LogDevice = _device,
@@ -52,13 +53,19 @@ internal sealed class DocumentTable : IDisposable
         if (checkpoint is not { } token) return table;
         try
         {
+            table._device.Recovers = true;
             table._table.Recover(token, token);
+            table.ThrowIfUnread();
+            table._device.Recovers = false;
             table._device.RemoveBefore(table.BeginAddress, options.TableSegmentBytes);
             return table;
         }
         catch (Exception e)
         {
             table.Dispose();
+            if (e is StoreUnavailableException) throw;
+            table.ThrowIfUnread();
+            if (e is IOException and not FileNotFoundException) throw StoreUnavailableException.For("opening", folder.Root, e.Message, e);
             throw new StoreDamagedException($"checkpoint {token} in {folder.Checkpoints} cannot be recovered: {e.Message}", e);
         }
     }
@@ -72,14 +79,34 @@ internal sealed class DocumentTable : IDisposable
     /// <returns>null: one is running.</returns>
     public (Guid Token, Task Done)? BeginCheckpoint()
     {
+        _checkpoints.Begin();
         if (!_table.TryInitiateFullCheckpoint(out Guid token, CheckpointType.FoldOver)) return null;
         return (token, Task.Run(async () =>
         {
             await _table.CompleteCheckpointAsync();
-            DurableFiles.SyncDirectory(_folder.Table);
-            DurableFiles.SyncTree(_folder.Checkpoints);
+            if (_device.IsIncomplete) throw new IOException("the table could not be written");
+            if (_checkpoints.Fault is { } fault) throw fault;
+            _folder.Files.SyncDirectory(_folder.Table);
+            _folder.Files.SyncTree(_folder.Checkpoints);
         }));
     }
+
+    /// <summary>Reads of the table's files that failed, ever: what a scan gave while it grew is not what is there.</summary>
+    public int ReadFaults => _device.ReadFaults;
+
+    /// <summary>Why the table's files cannot be written now; null when they can.</summary>
+    public Exception? WriteFault => _device.WriteFault ?? _checkpoints.WriteFault;
+
+    /// <summary>What cannot be written now never will be, and no checkpoint will count: for a store that closes.</summary>
+    public void GiveUp()
+    {
+        _device.GiveUp();
+        _checkpoints.GiveUp();
+    }
+
+    /// <summary>For a record that the disk does not give.</summary>
+    public Exception Unreadable(RecordKind kind, DocumentId id, Exception fault) =>
+        fault as StoreDamagedException ?? (Exception)StoreUnavailableException.For($"reading the {kind} of document {id}", _folder.Root, fault.Message, fault);
 
     /// <summary>Removes every checkpoint but one.</summary>
     public void RemoveCheckpointsExcept(Guid? token)
@@ -97,6 +124,12 @@ internal sealed class DocumentTable : IDisposable
     public void FreeSpace() => _device.RemoveUnneeded();
 
     public IFasterScanIterator<SpanByte, SpanByte> Scan(long from, long until) => _table.Log.Scan(from, until, ScanBufferingMode.SinglePageBuffering);
+
+    // FASTER takes what it gets: the index of a checkpoint that was not read is an empty one.
+    private void ThrowIfUnread()
+    {
+        if ((_device.TakeReadFault() ?? _checkpoints.TakeReadFault()) is { } fault) throw StoreUnavailableException.For("opening", _folder.Root, fault.Message, fault);
+    }
 
     public void Dispose()
     {

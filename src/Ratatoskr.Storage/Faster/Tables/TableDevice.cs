@@ -1,5 +1,6 @@
 using System.Globalization;
-using FASTER.core;
+using Ratatoskr.Storage.Faster.Devices;
+using Ratatoskr.Storage.Faster.Folders;
 
 namespace Ratatoskr.Storage.Faster.Tables;
 
@@ -8,33 +9,10 @@ namespace Ratatoskr.Storage.Faster.Tables;
 /// but that one counts only when its names are durable and the checkpoint record points to it. A crash in between would recover the one before, without its files.
 /// </summary>
 /// <remarks>FASTER calls it from its threads, the writer thread removes.</remarks>
-internal sealed class TableDevice(string path) : StorageDeviceBase(path, SectorBytes, -1)
+internal sealed class TableDevice(IStoreFiles system, string path, TimeSpan writeAgainAfter) : GuardedDevice(path, system.OpenDevice(path), writeAgainAfter)
 {
-    private const int SectorBytes = 512;   // what the managed device assumes on Linux
-
-    private readonly ManagedLocalStorageDevice _files = new(path);
     private readonly Lock _gate = new();
     private readonly List<int> _unneeded = [];
-
-    public override void Initialize(long segmentSize, LightEpoch? epoch = null, bool omitSegmentIdFromFilename = false)
-    {
-        base.Initialize(segmentSize, epoch, omitSegmentIdFromFilename);
-        _files.Initialize(segmentSize, epoch, omitSegmentIdFromFilename);
-    }
-
-    public override bool Throttle() => _files.Throttle();
-
-    public override bool TryComplete() => _files.TryComplete();
-
-    public override long GetFileSize(int segment) => _files.GetFileSize(segment);
-
-    public override void WriteAsync(IntPtr sourceAddress, int segmentId, ulong destinationAddress, uint numBytesToWrite, DeviceIOCompletionCallback callback, object context) =>
-        _files.WriteAsync(sourceAddress, segmentId, destinationAddress, numBytesToWrite, callback, context);
-
-    public override void ReadAsync(int segmentId, ulong sourceAddress, IntPtr destinationAddress, uint readLength, DeviceIOCompletionCallback callback, object context) =>
-        _files.ReadAsync(segmentId, sourceAddress, destinationAddress, readLength, callback, context);
-
-    public override void Dispose() => _files.Dispose();
 
     public override void RemoveSegment(int segment)
     {
@@ -57,16 +35,18 @@ internal sealed class TableDevice(string path) : StorageDeviceBase(path, SectorB
             _unneeded.Clear();
         }
 
-        foreach (int segment in segments) _files.RemoveSegment(segment);
+        foreach (int segment in segments) Files.RemoveSegment(segment);
     }
 
     /// <summary>After recovery: removes files that a crash left behind, before the beginning.</summary>
     public void RemoveBefore(long address, long segmentBytes)
     {
-        string name = Path.GetFileName(FileName);
-        foreach (string file in Directory.EnumerateFiles(Path.GetDirectoryName(FileName)!, name + ".*"))
+        string name = Path.GetFileName(FileName) + ".";
+        foreach (string file in system.FilesIn(Path.GetDirectoryName(FileName)!))
         {
-            if (long.TryParse(Path.GetExtension(file).AsSpan(1), NumberStyles.None, CultureInfo.InvariantCulture, out long segment) && segment < address / segmentBytes) File.Delete(file);
+            ReadOnlySpan<char> of = Path.GetFileName(file.AsSpan());
+            if (of.StartsWith(name, StringComparison.Ordinal)
+                && long.TryParse(of[name.Length..], NumberStyles.None, CultureInfo.InvariantCulture, out long segment) && segment < address / segmentBytes) system.Delete(file);
         }
     }
 }

@@ -2,6 +2,7 @@ using System.Diagnostics;
 using System.Runtime.CompilerServices;
 using FASTER.core;
 using Ratatoskr.Protocol.Identifiers;
+using Ratatoskr.Storage.Faster.Devices;
 
 namespace Ratatoskr.Storage.Faster.Tables;
 
@@ -9,12 +10,16 @@ namespace Ratatoskr.Storage.Faster.Tables;
 /// <remarks>Belongs to one thread at a time.</remarks>
 internal sealed unsafe class TableSession : IDisposable
 {
+    private const int TriesMax = 3;   // of a read that the disk does not answer
+
     private readonly ClientSession<SpanByte, SpanByte, SpanByte, RecordTarget, int, TableFunctions> _session;
     private readonly DocumentTable _table;
     private readonly byte[] _key = GC.AllocateArray<byte>(RecordKey.SizeMax, pinned: true);
     private byte[] _value = GC.AllocateUninitializedArray<byte>(1024, pinned: true);
+    private readonly ReadScope _scope = ReadScope.Enter();
     private int _keyLength;
 
+    /// <summary>To be called on the thread that reads.</summary>
     public TableSession(ClientSession<SpanByte, SpanByte, SpanByte, RecordTarget, int, TableFunctions> session, DocumentTable table)
     {
         _session = session;
@@ -22,13 +27,21 @@ internal sealed unsafe class TableSession : IDisposable
     }
 
     /// <summary>Reads one record, from disk if need be; <paramref name="target"/> says what came.</summary>
+    /// <exception cref="StoreUnavailableException">The disk does not give it. Whether it is there is not known.</exception>
     public void Read(RecordKind kind, DocumentId id, ulong number, int part, RecordTarget target)
     {
-        while (true)
+        for (int tries = 0; ;)
         {
             long begin = _table.BeginAddress;
+            int faults = _scope.Faults;
             StartRead(kind, id, number, part, target);
             CompleteReads();
+            if (_scope.Faults != faults && (!target.Found || target.Damaged))
+            {
+                if (++tries == TriesMax) throw _table.Unreadable(kind, id, _scope.Last!);
+                continue;
+            }
+
             // A record that was being moved to the tail while we looked: its old place was freed under the read.
             if (target.Found || begin == _table.BeginAddress) return;
         }

@@ -60,7 +60,7 @@ internal sealed class TableWriter : IDisposable
         _session.CompleteReads();
         foreach ((DocumentId id, RecordTarget target) in missing)
         {
-            if (!target.Found) _session.Read(RecordKind.Manifest, id, 0, 0, target);
+            if (!target.Found || target.Damaged) continue;   // unknown, or trouble: Get looks again, and tells whom it concerns
             Remember(id, target, out _);
         }
     }

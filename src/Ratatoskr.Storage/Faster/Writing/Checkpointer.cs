@@ -12,6 +12,10 @@ namespace Ratatoskr.Storage.Faster.Writing;
 /// <remarks>The writer thread's; the disk work of a checkpoint runs beside it.</remarks>
 internal sealed class Checkpointer
 {
+    // Checkpoints' worth of journal that may follow one which is under way.
+    private const int BehindMax = 2;
+    private static readonly TimeSpan LookEvery = TimeSpan.FromMilliseconds(100);
+
     private readonly FasterStoreOptions _options;
     private readonly DataFolder _folder;
     private readonly DocumentTable _table;
@@ -49,9 +53,14 @@ internal sealed class Checkpointer
         if (_running is not null && _work.IsCompleted) End(journal);
     }
 
-    /// <summary>Between two groups.</summary>
+    /// <summary>Between two groups. A disk that takes checkpoints more slowly than the journal grows holds the writer back, so that what a restart replays stays bounded.</summary>
     public void BeginIfDue(Journal journal, long liveBytes)
     {
+        while (_running is not null && journal.TailAddress - _running.Journal > BehindMax * _options.CheckpointBytes && _table.WriteFault is null)
+        {
+            if (((IAsyncResult)_work).AsyncWaitHandle.WaitOne(LookEvery)) End(journal);
+        }
+
         if (_running is null && (_demanded || journal.TailAddress >= _dueJournal || _table.TailAddress >= _dueTable)) Begin(journal, liveBytes);
     }
 
@@ -95,7 +104,7 @@ internal sealed class Checkpointer
     private async Task FinishAsync(Task data, CheckpointRecord record)
     {
         await data.ConfigureAwait(false);
-        record.Write(_folder.CheckpointFile);
+        record.Write(_folder.Files, _folder.CheckpointFile);
     }
 
     private void End(Journal journal)

@@ -40,7 +40,7 @@ internal sealed class CompactionQueue(TableWriter table)
                     continue;
                 }
             }
-            catch (StoreDamagedException e)
+            catch (Exception e) when (e is StoreDamagedException or StoreUnavailableException)
             {
                 _waiting.Dequeue();
                 operation.Refuse(e);

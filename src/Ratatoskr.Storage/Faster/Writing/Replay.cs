@@ -31,7 +31,7 @@ internal static class Replay
                 if (!JournalEntry.TryRead(bytes.Span, out JournalEntry entry)) throw Damage($"has a damaged entry at {address}");
                 if (entry.Incarnation < incarnation) throw Damage($"has a stale entry at {address}");
                 incarnation = entry.Incarnation;
-                if (last == 0 ? entry.Previous >= from : entry.Previous != last) throw Damage($"lacks entries before {address}");
+                if (last == 0 ? entry.Previous >= from : entry.Previous != last) throw Damage($"lacks entries before {address} (from {from}, last {last}, previous {entry.Previous}, incarnation {entry.Incarnation}, known {journal.KnownLastEntry})");
                 last = address;
                 count++;
                 applier.Apply(entry, address);

@@ -31,7 +31,20 @@ internal sealed class SpaceReclaimer(FasterStoreOptions options, DocumentTable d
     public bool Step(ulong bodyInProgress, bool checkpointRuns)
     {
         if (_scan is null && !TryBegin()) return false;
-        _copiedAll = _copiedAll || Slice(bodyInProgress);
+        try
+        {
+            _copiedAll = _copiedAll || Slice(bodyInProgress);
+        }
+        catch (Exception e)
+        {
+            // A record may have been passed that was not copied: what the pass has done is worth nothing.
+            options.Logger.ReclaimFailed(documents.BeginAddress, e);
+            _scan!.Dispose();
+            _scan = null;
+            _notBefore = documents.TailAddress + Math.Max(options.TableSegmentBytes, options.CheckpointBytes);
+            return false;
+        }
+
         if (!_copiedAll || checkpointRuns) return false;
 
         _scan!.Dispose();
@@ -64,7 +77,9 @@ internal sealed class SpaceReclaimer(FasterStoreOptions options, DocumentTable d
     private bool Slice(ulong bodyInProgress)
     {
         long stop = Math.Max(_scan!.CurrentAddress, documents.BeginAddress) + SliceBytes;
-        while (_scan.GetNext(out RecordInfo record))
+        int faults = documents.ReadFaults;
+        bool hasMore = true;
+        while (hasMore && _scan.CurrentAddress < stop && (hasMore = _scan.GetNext(out RecordInfo record)))
         {
             if (!record.Tombstone)
             {
@@ -76,11 +91,9 @@ internal sealed class SpaceReclaimer(FasterStoreOptions options, DocumentTable d
                     _copied += key.Length + value.Length;
                 }
             }
-
-            if (_scan.NextAddress >= stop) return false;
         }
 
-        return true;
+        return documents.ReadFaults == faults ? !hasMore : throw new IOException("the disk did not give all of it");
     }
 
     private bool IsAlive(ReadOnlySpan<byte> key, long address, ulong bodyInProgress)

@@ -25,13 +25,15 @@ internal sealed class StoreWriter : IDisposable
     private readonly CompactionQueue _compactions;
     private readonly Checkpointer _checkpointer;
     private readonly SpaceReclaimer _reclaimer;
-    private readonly FreeSpace _space;
+    private readonly WriteGate _gate;
     private readonly List<StoreOperation?> _group = [];   // an answered one leaves null: it may be in use again
     private readonly List<DocumentId> _ids = [];
     private Journal _journal;
     private Exception? _broken;
-    private long _brokenSince;
+    private long _triedAt;
+    private long _lastBefore;               // the last entry that was surely committed when the journal broke
     private bool _applying;
+    private bool _isClosed;
     private bool _beyondRepair;
     private long _visible;
     private Fence _lowest = new(1, 0);
@@ -40,15 +42,16 @@ internal sealed class StoreWriter : IDisposable
     public StoreWriter(FasterStoreOptions options, DataFolder folder)
     {
         (_options, _folder) = (options, folder);
-        _space = new FreeSpace(options);
-        CheckpointRecord? checkpoint = CheckpointRecord.Read(folder.CheckpointFile);
+        CheckpointRecord? checkpoint = CheckpointRecord.Read(folder.Files, folder.CheckpointFile);
         _documents = DocumentTable.Open(folder, options, checkpoint?.Token);
+        _gate = new WriteGate(options, folder, _documents);
         try
         {
             _table = new TableWriter(_documents, options) { LiveBytes = checkpoint?.LiveBytes ?? 0 };
             _journal = Journal.Open(folder, options);
             long from = checkpoint?.Journal ?? _journal.BeginAddress;
             (Replayed, bool damaged) = Replay.Run(_journal, _table, from, _journal.KnownLastEntry, folder.Journal, options.AcceptDamagedJournal);
+            _journal.CutBehindTail();
             _visible = _journal.TailAddress;
             _compactions = new CompactionQueue(_table);
             _checkpointer = new Checkpointer(options, folder, _documents, checkpoint, Queue);
@@ -108,7 +111,7 @@ internal sealed class StoreWriter : IDisposable
     /// <summary>After <see cref="Run"/>: leaves a checkpoint behind, so that the next start replays nothing.</summary>
     public void TakeLastCheckpoint()
     {
-        if (_broken is null) _checkpointer.Finish(_journal, _table.LiveBytes);
+        if (_broken is null && _gate.Closed() is null) _checkpointer.Finish(_journal, _table.LiveBytes);
     }
 
     public void Dispose()
@@ -125,13 +128,17 @@ internal sealed class StoreWriter : IDisposable
     /// <summary>On the writer thread.</summary>
     public void DemandCheckpoint(Action done) => _checkpointer.Demand(done);
 
-    private bool HasWork => !_compactions.IsEmpty || _reclaimer.IsActive;
+    // While nothing may be written there is nothing to do unasked.
+    private bool HasWork => _broken is null && !_isClosed && (!_compactions.IsEmpty || _reclaimer.IsActive);
 
     private void Process()
     {
         if (_broken is not null) Reopen();
         Prefetch();
-        bool any = JournalGroup();
+        StoreUnavailableException? closed = _gate.Closed();
+        _isClosed = closed is not null;
+        bool any = JournalGroup(closed);
+        if (closed is not null) _compactions.Fail(closed);
         any |= _compactions.Journal(_journal, _options.GroupBytesMax, InForce);
         if (any) _journal.Commit();
         _applying = true;
@@ -141,6 +148,7 @@ internal sealed class StoreWriter : IDisposable
         Answer();
 
         _checkpointer.Complete(_journal);
+        if (closed is not null) return;
         if (_reclaimer.Step(_compactions.BodyInProgress, _checkpointer.IsRunning)) _checkpointer.Demand();
         _checkpointer.BeginIfDue(_journal, _table.LiveBytes);
     }
@@ -156,18 +164,19 @@ internal sealed class StoreWriter : IDisposable
         _ids.Clear();
     }
 
-    private bool JournalGroup()
+    private bool JournalGroup(StoreUnavailableException? closed)
     {
         long bytes = 0;
         foreach (StoreOperation? operation in _group) bytes += operation!.Bytes;
-        bool allowed = _space.Allows(bytes, out StoreUnavailableException? full);
+        StoreUnavailableException? full = closed ?? _gate.RefusalOf(bytes);
         bool any = false;
         for (int i = 0; i < _group.Count; i++)
         {
             StoreOperation operation = _group[i]!;
             try
             {
-                if (!allowed && operation is AppendOperation or CompactOperation) throw full!;
+                if (full is not null && operation is AppendOperation or CompactOperation) throw full;
+                if (closed is not null && operation is DeleteOperation) throw closed;
                 switch (operation)
                 {
                     case AppendOperation append: any |= JournalAppend(append); break;
@@ -229,9 +238,9 @@ internal sealed class StoreWriter : IDisposable
     private void Apply()
     {
         _compactions.Apply();
-        foreach (StoreOperation? operation in _group)
+        for (int i = 0; i < _group.Count; i++)
         {
-            switch (operation)
+            switch (_group[i])
             {
                 case AppendOperation { Sequence: not 0 } append:
                     ReadOnlySpan<byte> chunks = append.Batch.Chunks.Span;
@@ -242,7 +251,7 @@ internal sealed class StoreWriter : IDisposable
                     _table.DropSyncStates(delete.Id);
                     break;
                 case SaveSyncStateOperation save:
-                    _table.SaveSyncState(save.Id, save.StorageId.Span, save.State.Span);
+                    if (!TrySaveSyncState(save)) _group[i] = null;
                     break;
                 case WriterCall call:
                     call.Run();
@@ -251,6 +260,21 @@ internal sealed class StoreWriter : IDisposable
         }
 
         _table.WriteManifests();
+    }
+
+    // false: it was refused. The state there is of the document, or its list, could not be read.
+    private bool TrySaveSyncState(SaveSyncStateOperation save)
+    {
+        try
+        {
+            _table.SaveSyncState(save.Id, save.StorageId.Span, save.State.Span);
+            return true;
+        }
+        catch (Exception e) when (e is StoreUnavailableException or StoreDamagedException)
+        {
+            save.Refuse(e);
+            return false;
+        }
     }
 
     private void Answer()
@@ -268,8 +292,14 @@ internal sealed class StoreWriter : IDisposable
     // Nothing of this group was applied, unless it broke while being applied. What was journaled may be on disk or not.
     private void Fail(Exception reason)
     {
+        if (_broken is null)
+        {
+            _options.Logger.StoreFailed(_folder.Root, reason);
+            _triedAt = _options.Time.GetTimestamp();
+            _lastBefore = _journal.LastCommitted;
+        }
+
         _broken = reason;
-        _brokenSince = _options.Time.GetTimestamp();
         _beyondRepair |= _applying;
         _table.Forget();
         StoreUnavailableException unavailable = StoreUnavailableException.For("write", _folder.Root, reason.Message, reason);
@@ -282,18 +312,20 @@ internal sealed class StoreWriter : IDisposable
         }
 
         _compactions.Fail(unavailable);
-        _options.Logger.StoreFailed(_folder.Root, reason);
     }
 
-    // The table holds only what was committed. So a new journal from the last commit on, and what that commit held beyond the table, heal everything.
+    // The table holds what was committed and no more. So does the journal, once what came after the last commit is cut off.
     private void Reopen()
     {
-        if (_beyondRepair || _options.Time.GetElapsedTime(_brokenSince) < ReopenInterval) throw _broken!;
-        long before = _journal.LastCommitted;
+        if (_beyondRepair || _options.Time.GetElapsedTime(_triedAt) < ReopenInterval) throw _broken!;
+        _triedAt = _options.Time.GetTimestamp();
+        if (_gate.Closed() is { } closed) throw closed;
         _journal.Dispose();
-        Volatile.Write(ref _journal, Journal.Open(_folder, _options));
-        Replay.Run(_journal, _table, _visible, before, _folder.Journal, acceptDamage: false);
-        Volatile.Write(ref _visible, _journal.TailAddress);
+        _journal.Rewind();
+        Journal journal = Journal.Open(_folder, _options);
+        journal.ContinueAfter(_lastBefore);
+        Volatile.Write(ref _journal, journal);
+        Volatile.Write(ref _visible, journal.TailAddress);
         _broken = null;
         _options.Logger.StoreRecovered(_folder.Root);
     }

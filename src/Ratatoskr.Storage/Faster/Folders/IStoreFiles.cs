@@ -1,0 +1,72 @@
+using FASTER.core;
+
+namespace Ratatoskr.Storage.Faster.Folders;
+
+/// <summary>
+/// The file system, as far as the store needs it. Nothing else in the store touches files, so that a test can put one in its place
+/// which forgets at a power cut what was not synced, tears what was under way, and fails when told to.
+/// </summary>
+/// <remarks>Safe on any thread. What fails throws <see cref="IOException"/> or <see cref="UnauthorizedAccessException"/>; devices tell by their error code.</remarks>
+internal interface IStoreFiles
+{
+    /// <summary>Makes the file and holds it for this process until disposal.</summary>
+    /// <exception cref="IOException">Another process holds it.</exception>
+    IHeldFile Hold(string path);
+
+    bool FileExists(string path);
+
+    bool DirectoryExists(string path);
+
+    byte[] Read(string path);
+
+    /// <summary>For reading and writing at any place. With <paramref name="create"/> it is made, and emptied if it was there.</summary>
+    IStoreFile Open(string path, bool create);
+
+    /// <summary>Renames a file within its directory, over another if there is one; durable when the directory was synced.</summary>
+    void Move(string from, string to);
+
+    /// <summary>Cuts a file off where it is longer than this; durable at the return, with all that was written before.</summary>
+    void Truncate(string path, long length);
+
+    void Delete(string path);
+
+    /// <summary>With all that is in it.</summary>
+    void DeleteDirectory(string path);
+
+    /// <summary>Only its owner may enter it.</summary>
+    void MakeDirectory(string path);
+
+    /// <summary>Full paths.</summary>
+    IEnumerable<string> FilesIn(string directory);
+
+    /// <summary>Full paths.</summary>
+    IEnumerable<string> DirectoriesIn(string directory);
+
+    /// <summary>Makes the names in a directory durable.</summary>
+    void SyncDirectory(string path);
+
+    /// <summary>Segment files <c>path.0</c>, <c>path.1</c> …, whose writes are durable when they are answered; the files' names are not.</summary>
+    IDevice OpenDevice(string path);
+
+    /// <summary>Says how many bytes may still be written where this directory lies; throws <see cref="IOException"/> while it is not there.</summary>
+    Func<long> AvailableBytesOf(string directory);
+}
+
+/// <summary>A file that this process holds; let go by disposal.</summary>
+internal interface IHeldFile : IDisposable
+{
+    /// <summary>Whether the file at the path is still the one that is held: the folder was neither removed nor replaced.</summary>
+    bool IsInPlace();
+}
+
+/// <summary>An open file. Writes are durable after <see cref="Sync"/>.</summary>
+/// <remarks>One user at a time.</remarks>
+internal interface IStoreFile : IDisposable
+{
+    /// <returns>Bytes read; fewer than asked for only at the end of the file.</returns>
+    int Read(Span<byte> into, long offset);
+
+    void Write(ReadOnlySpan<byte> bytes, long offset);
+
+    void Sync();
+}

@@ -1,0 +1,323 @@
+using FASTER.core;
+using Ratatoskr.Storage.Faster.Folders;
+
+namespace Ratatoskr.Storage.Tests.PowerCuts;
+
+/// <summary>
+/// A disk in memory that loses power at a step chosen beforehand. What is then on it is what had been synced, and of everything else a part drawn by the seed: of writes
+/// any sectors, of names made, renamed and removed any that their directory was not synced after. The process under test does not notice: it goes on with a disk
+/// that no longer counts, while <see cref="Image"/> is what the next one finds.
+/// </summary>
+/// <remarks>Safe on any thread: one lock. Steps are counted under it, so a seed means the same cut as long as the threads take turns alike.</remarks>
+internal sealed class PowerCutFiles : IStoreFiles
+{
+    private readonly Lock _gate = new();
+    private readonly Random _random;
+    private readonly Dictionary<string, Entry> _seen = [];
+    private readonly Dictionary<string, Entry> _onDisk = [];
+    private readonly List<(string Directory, Action<Dictionary<string, Entry>> Change)> _unsynced = [];
+    private readonly HashSet<string> _held = [];
+    private long _steps;
+
+    public PowerCutFiles(int seed) => _random = new Random(seed);
+
+    /// <summary>At this step the power is cut. 0: never.</summary>
+    public long CutAt { get; set; }
+
+    /// <summary>The share of steps that fail while it is more than 0.</summary>
+    public double FailureRate { get; set; }
+
+    /// <summary>Which steps fail: those of a file or directory whose path contains this.</summary>
+    public string FailsIn { get; set; } = "";
+
+    public bool ReadsFailToo { get; set; } = true;
+
+    public long Free { get; set; } = long.MaxValue / 4;
+
+    public long Steps => Interlocked.Read(ref _steps);
+
+    public long Failures { get; private set; }
+
+    public long BytesRead { get; private set; }
+
+    /// <summary>What is left; null before the cut.</summary>
+    public PowerCutFiles? Image { get; private set; }
+
+    public bool IsCut
+    {
+        get
+        {
+            lock (_gate) return Image is not null;
+        }
+    }
+
+    /// <summary>The power is cut here and now, unless it was before.</summary>
+    public PowerCutFiles Cut()
+    {
+        lock (_gate) return Image ??= AfterPowerCut();
+    }
+
+    public IHeldFile Hold(string path)
+    {
+        lock (_gate)
+        {
+            Step(path);
+            if (!_held.Add(path)) throw new IOException("held");
+            return new HeldFile(this, path);
+        }
+    }
+
+    public bool FileExists(string path)
+    {
+        lock (_gate) return _seen.TryGetValue(path, out Entry? entry) && entry.File is not null;
+    }
+
+    public bool DirectoryExists(string path)
+    {
+        lock (_gate) return _seen.TryGetValue(path, out Entry? entry) && entry.File is null;
+    }
+
+    public byte[] Read(string path)
+    {
+        lock (_gate)
+        {
+            Step(path, isRead: true);
+            SimulatedFile file = Find(path);
+            byte[] content = new byte[file.Length];
+            file.Read(content, 0);
+            BytesRead += content.Length;
+            return content;
+        }
+    }
+
+    public IStoreFile Open(string path, bool create)
+    {
+        lock (_gate)
+        {
+            Step(path);
+            if (!create) return new OpenFile(this, path, Find(path));
+            SimulatedFile file = new();
+            Change(path, entries => entries[path] = new Entry(file));
+            return new OpenFile(this, path, file);
+        }
+    }
+
+    public void Move(string from, string to)
+    {
+        lock (_gate)
+        {
+            Step(to);
+            Entry moved = _seen[from];
+            Change(to, entries =>
+            {
+                entries.Remove(from);
+                entries[to] = moved;
+            });
+        }
+    }
+
+    public void Truncate(string path, long length)
+    {
+        lock (_gate)
+        {
+            Step(path);
+            Find(path).Truncate(length);
+            Step(path, mayFail: false);
+        }
+    }
+
+    public void Delete(string path)
+    {
+        lock (_gate)
+        {
+            Step(path);
+            if (_seen.ContainsKey(path)) Change(path, entries => entries.Remove(path));
+        }
+    }
+
+    public void DeleteDirectory(string path)
+    {
+        lock (_gate)
+        {
+            Step(path);
+            foreach (string file in _seen.Keys.Where(name => Path.GetDirectoryName(name) == path).ToList()) Change(file, entries => entries.Remove(file));
+            Change(path, entries => entries.Remove(path));
+        }
+    }
+
+    public void MakeDirectory(string path)
+    {
+        lock (_gate)
+        {
+            Step(path);
+            Change(path, entries => entries[path] = new Entry(null));
+        }
+    }
+
+    public IEnumerable<string> FilesIn(string directory) => In(directory, entry => entry.File is not null);
+
+    public IEnumerable<string> DirectoriesIn(string directory) => In(directory, entry => entry.File is null);
+
+    public void SyncDirectory(string path)
+    {
+        lock (_gate)
+        {
+            Step(path);
+            foreach ((string directory, Action<Dictionary<string, Entry>> change) in _unsynced)
+            {
+                if (directory == path) change(_onDisk);
+            }
+
+            _unsynced.RemoveAll(one => one.Directory == path);
+            Step(path);
+        }
+    }
+
+    public IDevice OpenDevice(string path) => new PowerCutDevice(this, path);
+
+    public Func<long> AvailableBytesOf(string directory) => () =>
+    {
+        lock (_gate)
+        {
+            if (!_seen.ContainsKey(directory)) throw new DirectoryNotFoundException(directory);
+            return Free;
+        }
+    };
+
+    /// <summary>A segment of a device; made when it is not there.</summary>
+    public SimulatedFile Segment(string path)
+    {
+        lock (_gate)
+        {
+            if (_seen.TryGetValue(path, out Entry? entry)) return entry.File!;
+            SimulatedFile file = new();
+            Change(path, entries => entries[path] = new Entry(file));
+            return file;
+        }
+    }
+
+    /// <summary>A device's write, issued: until <see cref="EndWrite"/> any part of it may get lost.</summary>
+    public void BeginWrite(string path, SimulatedFile file, ReadOnlySpan<byte> bytes, long offset)
+    {
+        lock (_gate)
+        {
+            file.Write(bytes, offset);
+            Step(path);
+        }
+    }
+
+    public void EndWrite(string path, SimulatedFile file, int length, long offset)
+    {
+        lock (_gate)
+        {
+            file.Sync(offset, length);
+            Step(path, mayFail: false);
+        }
+    }
+
+    public int ReadSegment(string path, SimulatedFile file, Span<byte> into, long offset)
+    {
+        lock (_gate)
+        {
+            Step(path, isRead: true);
+            int count = file.Read(into, offset);
+            BytesRead += count;
+            return count;
+        }
+    }
+
+    private List<string> In(string directory, Func<Entry, bool> kind)
+    {
+        lock (_gate)
+        {
+            Step(directory, isRead: true);
+            return [.. _seen.Where(one => kind(one.Value) && Path.GetDirectoryName(one.Key) == directory).Select(one => one.Key)];
+        }
+    }
+
+    private SimulatedFile Find(string path) => _seen.TryGetValue(path, out Entry? entry) && entry.File is { } file ? file : throw new FileNotFoundException(path);
+
+    private void Change(string path, Action<Dictionary<string, Entry>> change)
+    {
+        change(_seen);
+        _unsynced.Add((Path.GetDirectoryName(path)!, change));
+    }
+
+    private void Step(string path, bool isRead = false, bool mayFail = true)
+    {
+        if (++_steps == CutAt) Image ??= AfterPowerCut();
+        if (!mayFail || FailureRate == 0 || Image is not null || (isRead && !ReadsFailToo) || !path.Contains(FailsIn, StringComparison.Ordinal)) return;
+        if (_random.NextDouble() >= FailureRate) return;
+        Failures++;
+        throw new IOException($"step {_steps} fails, as it was told to ({path})");
+    }
+
+    private PowerCutFiles AfterPowerCut()
+    {
+        Dictionary<string, Entry> entries = new(_onDisk);
+        double survives = _random.Next(4) switch { 0 => 0, 1 => 1, _ => _random.NextDouble() };
+        foreach ((_, Action<Dictionary<string, Entry>> change) in _unsynced)
+        {
+            if (_random.NextDouble() < survives) change(entries);
+        }
+
+        PowerCutFiles image = new(_random.Next());
+        foreach ((string path, Entry entry) in entries.OrderBy(one => one.Key, StringComparer.Ordinal))
+        {
+            // A name in a directory that is not there is nowhere.
+            if (!IsReachable(entries, path)) continue;
+            Entry left = new(entry.File?.AfterPowerCut(_random));
+            image._seen[path] = left;
+            image._onDisk[path] = left;
+        }
+
+        return image;
+    }
+
+    private static bool IsReachable(Dictionary<string, Entry> entries, string path)
+    {
+        for (string? folder = Path.GetDirectoryName(path); folder is not null && Path.GetDirectoryName(folder) is not null; folder = Path.GetDirectoryName(folder))
+        {
+            if (!entries.ContainsKey(folder)) return false;
+        }
+
+        return true;
+    }
+
+    /// <summary>A name's file; null for a directory.</summary>
+    private sealed record Entry(SimulatedFile? File);
+
+    private sealed class HeldFile(PowerCutFiles files, string path) : IHeldFile
+    {
+        public bool IsInPlace()
+        {
+            lock (files._gate) return files._held.Contains(path);
+        }
+
+        public void Dispose()
+        {
+            lock (files._gate) files._held.Remove(path);
+        }
+    }
+
+    private sealed class OpenFile(PowerCutFiles files, string path, SimulatedFile file) : IStoreFile
+    {
+        public int Read(Span<byte> into, long offset) => files.ReadSegment(path, file, into, offset);
+
+        public void Write(ReadOnlySpan<byte> bytes, long offset) => files.BeginWrite(path, file, bytes, offset);
+
+        public void Sync()
+        {
+            lock (files._gate)
+            {
+                files.Step(path);
+                file.Sync();
+                files.Step(path, mayFail: false);
+            }
+        }
+
+        public void Dispose()
+        {
+        }
+    }
+}
