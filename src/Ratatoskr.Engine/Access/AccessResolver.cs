@@ -40,7 +40,7 @@ public sealed class AccessResolver : IAccessPolicy
     public static bool IsOwner(DocumentRecord record, Principal principal) => !principal.IsAnonymous && principal.Id == record.OwnerId;
 
     /// <summary>A document by any of its names, expired ones too, as of the last change of access that is in force.</summary>
-    public ValueTask<DocumentRecord?> FindAsync(string name, CancellationToken stop) => _records.GetAsync(name, stop);
+    public ValueTask<DocumentRecord?> FindAsync(string name, CancellationToken stop) => _records.FindAsync(name, stop);
 
     public bool TryDecide(Principal principal, DocumentId document, Timestamp now, out AccessDecision decision)
     {
@@ -168,7 +168,7 @@ public sealed class AccessResolver : IAccessPolicy
         }
 
         public readonly AccessDecision Answer(Fence fence, OwnerAccount? account) =>
-            new(Permission & _principal.Scopes.ForDocument(_record.Id, _record.AutomergeId.ToString()), fence)
+            new(Permission & _principal.Scopes.ForDocument(_record), fence)
             {
                 IsOwner = _isOwner,
                 ExpiresAt = _expiresAt,

@@ -3,15 +3,13 @@ using Ratatoskr.Protocol.Identifiers;
 
 namespace Ratatoskr.Engine.Access;
 
-/// <summary>Asks what a principal may do with a document: the one resolver for API and socket.</summary>
-public delegate ValueTask<AccessDecision> DecideAccess(Principal principal, DocumentId document, CancellationToken stop);
-
 /// <summary>
 /// Documents as things that have owners: finds, registers, shares, dates and deletes them for a principal. What changes access is in force on every open connection
 /// when the call returns.
 /// </summary>
+/// <param name="access">The one resolver for API and socket. What it remembers of documents is as good as what the store says: whatever changes one goes through here, and tells it.</param>
 /// <remarks>Safe on any thread. What has been committed is carried through even if the caller goes away.</remarks>
-public sealed class DocumentDirectory(IAccountStore accounts, IChunkStore chunks, IControlLog control, DecideAccess decide, TimeProvider time, Action<Span<byte>> fillRandom)
+public sealed class DocumentDirectory(IAccountStore accounts, IChunkStore chunks, IControlLog control, AccessResolver access, TimeProvider time, Action<Span<byte>> fillRandom)
 {
     public const int TypeLengthMax = 200;
     public const int PrincipalLengthMax = 200;
@@ -37,13 +35,12 @@ public sealed class DocumentDirectory(IAccountStore accounts, IChunkStore chunks
         if ((principal.Scopes.Documents & needed) != needed) return DirectoryAnswer.Refuse(RefusalKind.InsufficientScope, ScopeFor(needed));
         if (!DocumentName.TryParse(name, out DocumentName parsed)) return NotFound();
         if (await LookUpAsync(principal, parsed, stop) is not { } document || !IsThere(document)) return NotFound();
-        if ((principal.Scopes.ForDocument(document.Id, document.AutomergeId.ToString()) & needed) != needed)
-            return DirectoryAnswer.Refuse(RefusalKind.InsufficientScope, $"doc:{document.AutomergeId}");
+        Permission scope = principal.Scopes.ForDocument(document);
+        if ((scope & needed) != needed) return DirectoryAnswer.Refuse(RefusalKind.InsufficientScope, $"doc:{document.AutomergeId}");
         bool owns = document.OwnerId == principal.Id;
-        Permission may = owns ? Permission.Read | Permission.Write : (await decide(principal, document.AutomergeId, stop)).Permission;
+        Permission may = owns ? Permission.Read | Permission.Write : (await access.DecideAsync(principal, document.AutomergeId, Now, stop)).Permission;
         if ((may & needed) != needed) return DirectoryAnswer.Refuse(RefusalKind.Forbidden, (may & Permission.Read) != 0 ? "Write access required" : "Access denied");
-        bool mayWrite = (may & principal.Scopes.ForDocument(document.Id, document.AutomergeId.ToString()) & Permission.Write) != 0;
-        return new DirectoryAnswer(document, null, mayWrite);
+        return new DirectoryAnswer(document, null, MayWrite: (may & scope & Permission.Write) != 0);
     }
 
     /// <summary>The same for its owner alone.</summary>
@@ -54,8 +51,8 @@ public sealed class DocumentDirectory(IAccountStore accounts, IChunkStore chunks
         if (!DocumentName.TryParse(name, out DocumentName parsed)) return NotFound();
         if (await LookUpAsync(principal, parsed, stop) is not { } document || !IsThere(document)) return NotFound();
         if (document.OwnerId != principal.Id) return DirectoryAnswer.Refuse(RefusalKind.Forbidden, refusal);
-        if ((principal.Scopes.ForDocument(document.Id, document.AutomergeId.ToString()) & needed) != needed)
-            return DirectoryAnswer.Refuse(RefusalKind.InsufficientScope, $"doc:{document.AutomergeId}");
+        Permission scope = principal.Scopes.ForDocument(document);
+        if ((scope & needed) != needed) return DirectoryAnswer.Refuse(RefusalKind.InsufficientScope, $"doc:{document.AutomergeId}");
         return new DirectoryAnswer(document, null, MayWrite: true);
     }
 
@@ -100,19 +97,9 @@ public sealed class DocumentDirectory(IAccountStore accounts, IChunkStore chunks
     }
 
     /// <summary>The caller's documents, and what others share with him.</summary>
-    /// <param name="owned">Null: none of these.</param>
-    /// <param name="accessible">Null: none of those.</param>
-    /// <param name="includePublic">Those shared with everybody too.</param>
-    public async ValueTask<(DocumentPage Owned, DocumentPage Accessible, Refusal? Refusal)> ListAsync(
-        Principal principal, PageRequest? owned, PageRequest? accessible, bool includePublic, CancellationToken stop)
-    {
-        DocumentPage none = new([], null);
-        if (MayNotList(principal) is { } refusal) return (none, none, refusal);
-        Task<DocumentPage> own = owned is { } first ? accounts.ListOwnedAsync(principal.Id, first, stop).AsTask() : Task.FromResult(none);
-        Task<DocumentPage> others = accessible is { } second ? accounts.ListAccessibleAsync(principal.Id, includePublic, second, stop).AsTask() : Task.FromResult(none);
-        await Task.WhenAll(own, others);
-        return (await own, await others, null);
-    }
+    /// <param name="rows">Gets them while the call is under way.</param>
+    public async ValueTask<(ListEnds Ends, Refusal? Refusal)> ListAsync(Principal principal, ListRequest request, IDocumentRows rows, CancellationToken stop) =>
+        MayNotList(principal) is { } refusal ? (default, refusal) : (await accounts.ListAsync(principal.Id, request, rows, stop), null);
 
     /// <summary>Replaces a document's access list, in force on every connection when this returns.</summary>
     /// <param name="ifVersion">The version it must still have; null for any.</param>
@@ -122,7 +109,7 @@ public sealed class DocumentDirectory(IAccountStore accounts, IChunkStore chunks
         DirectoryAnswer own = await FindOwnAsync(principal, name, Permission.Write, "Only the owner can change the ACL", stop);
         if (own.Document is not { } document) return own;
         if (document.IsApp) return Invalid("App documents cannot have ACL entries");
-        return await ChangedAsync(document, await accounts.SetAclAsync(document.AutomergeId, acl, ifVersion, stop), ControlSubject.Access);
+        return await ChangedAsync(document, await accounts.SetAclAsync(document.AutomergeId, acl, ifVersion, stop));
     }
 
     public async ValueTask<DirectoryAnswer> SetTypeAsync(Principal principal, string name, string type, CancellationToken stop)
@@ -130,7 +117,7 @@ public sealed class DocumentDirectory(IAccountStore accounts, IChunkStore chunks
         if (CheckType(type) is { } bad) return Invalid(bad);
         DirectoryAnswer own = await FindOwnAsync(principal, name, Permission.Write, "Only the owner can change the type", stop);
         if (own.Document is not { } document) return own;
-        return await ChangedAsync(document, await accounts.SetTypeAsync(document.AutomergeId, type, stop), null);
+        return await ChangedAsync(document, await accounts.SetTypeAsync(document.AutomergeId, type, stop));
     }
 
     /// <param name="expiresAt">Null for never.</param>
@@ -139,7 +126,7 @@ public sealed class DocumentDirectory(IAccountStore accounts, IChunkStore chunks
         if (CheckExpiration(expiresAt) is { } bad) return Invalid(bad);
         DirectoryAnswer own = await FindOwnAsync(principal, name, Permission.Write, "Only the owner can change the expiration", stop);
         if (own.Document is not { } document) return own;
-        return await ChangedAsync(document, await accounts.SetExpirationAsync(document.AutomergeId, expiresAt, stop), ControlSubject.Access);
+        return await ChangedAsync(document, await accounts.SetExpirationAsync(document.AutomergeId, expiresAt, stop));
     }
 
     /// <summary>Deletes a document: open peers have been told and its content is gone when this returns; its names stay its owner's.</summary>
@@ -239,7 +226,8 @@ public sealed class DocumentDirectory(IAccountStore accounts, IChunkStore chunks
         return new DirectoryAnswer(document, null, MayWrite: true);
     }
 
-    private async ValueTask<DirectoryAnswer> ChangedAsync(DocumentRecord document, ChangeOutcome outcome, ControlSubject? subject)
+    // Also of a type, which access does not rest upon: what is remembered of the document says it.
+    private async ValueTask<DirectoryAnswer> ChangedAsync(DocumentRecord document, ChangeOutcome outcome)
     {
         switch (outcome)
         {
@@ -251,7 +239,7 @@ public sealed class DocumentDirectory(IAccountStore accounts, IChunkStore chunks
                 return Invalid("App documents cannot have ACL entries");
         }
 
-        if (subject is { } kind) await BindAsync(document.AutomergeId, kind);
+        await BindAsync(document.AutomergeId, ControlSubject.Access);
         return await accounts.FindDocumentAsync(document.AutomergeId, CancellationToken.None) is { } changed ? new DirectoryAnswer(changed, null, MayWrite: true) : NotFound();
     }
 
@@ -283,8 +271,7 @@ public sealed class DocumentDirectory(IAccountStore accounts, IChunkStore chunks
                 DocumentRecord candidate = Record(principal, name.Text, NewAutomergeId()) with { AppId = name.Local };
                 return (await accounts.FindOrRegisterAppAsync(candidate, maxDocuments: 0, stop)).Document;
             default:
-                if (await accounts.FindDocumentAsync(name.Text, stop) is { } document) return document;
-                return await accounts.FindDocumentAsync(name.Text == name.Local ? $"doc:{name.Local}" : name.Local, stop);
+                return await access.FindAsync(name.Text, stop) ?? await access.FindAsync(name.Text == name.Local ? $"doc:{name.Local}" : name.Local, stop);
         }
     }
 
@@ -315,6 +302,8 @@ public sealed class DocumentDirectory(IAccountStore accounts, IChunkStore chunks
         await gate.WaitAsync(stop);
         return new Turn(gate);
     }
+
+    private Timestamp Now => new(time.GetUtcNow().ToUnixTimeMilliseconds());
 
     private bool IsThere(DocumentRecord document) => document.ExpiresAt is not { } end || end > time.GetUtcNow();
 

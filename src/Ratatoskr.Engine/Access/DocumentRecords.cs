@@ -86,27 +86,13 @@ internal sealed class DocumentRecords(IAccountStore store, int entriesMax)
         return mine is null ? await loading.WaitAsync(stop) : await LoadAsync(entry, mine);
     }
 
-    public async ValueTask<DocumentRecord?> GetAsync(string name, CancellationToken stop)
-    {
-        if (TryGet(name, out DocumentRecord? known)) return known;
-        int registrations;
-        lock (_gate) registrations = _registrations;
-        DocumentRecord? record = await store.FindDocumentAsync(name, stop);
-        lock (_gate)
-        {
-            if (_names.Count + _freeNames.Count >= entriesMax)
-            {
-                _names.Clear();
-                _freeNames.Clear();
-            }
+    /// <summary>By a name of an access list: also that it is nobody's is remembered.</summary>
+    public ValueTask<DocumentRecord?> GetAsync(string name, CancellationToken stop) =>
+        TryGet(name, out DocumentRecord? known) ? ValueTask.FromResult(known) : ReadAsync(name, keepsFree: true, stop);
 
-            if (record is not null) _names[name] = record.AutomergeId;
-            else if (registrations == _registrations) _freeNames.Add(name);
-        }
-
-        // Read once more by its id: what was found by its name may be older than what is known by now.
-        return record is null ? null : await GetAsync(record.AutomergeId, stop) is { } current && IsNameOf(name, current) ? current : null;
-    }
+    /// <summary>By a name that anybody may come up with: names of nothing are not remembered, so that nobody fills the table with them.</summary>
+    public ValueTask<DocumentRecord?> FindAsync(string name, CancellationToken stop) =>
+        TryGet(name, out DocumentRecord? known) ? ValueTask.FromResult(known) : ReadAsync(name, keepsFree: false, stop);
 
     public void Forget(DocumentId id)
     {
@@ -161,6 +147,27 @@ internal sealed class DocumentRecords(IAccountStore store, int entriesMax)
 
     private static bool IsNameOf(string name, DocumentRecord record) =>
         record.Id == name || (name.Length == record.AutomergeId.Text.Length && record.AutomergeId.ToString() == name);
+
+    private async ValueTask<DocumentRecord?> ReadAsync(string name, bool keepsFree, CancellationToken stop)
+    {
+        int registrations;
+        lock (_gate) registrations = _registrations;
+        DocumentRecord? record = await store.FindDocumentAsync(name, stop);
+        lock (_gate)
+        {
+            if (_names.Count + _freeNames.Count >= entriesMax)
+            {
+                _names.Clear();
+                _freeNames.Clear();
+            }
+
+            if (record is not null) _names[name] = record.AutomergeId;
+            else if (keepsFree && registrations == _registrations) _freeNames.Add(name);
+        }
+
+        // Read once more by its id: what was found by its name may be older than what is known by now.
+        return record is null ? null : await GetAsync(record.AutomergeId, stop) is { } current && IsNameOf(name, current) ? current : null;
+    }
 
     [SuppressMessage("Design", "CA1031:Do not catch general exception types", Justification = "everybody who waits is told")]
     private async ValueTask<DocumentRecord?> LoadAsync(Entry entry, TaskCompletionSource<DocumentRecord?> loading)

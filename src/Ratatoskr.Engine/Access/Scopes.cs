@@ -1,4 +1,5 @@
 using System.Collections.Immutable;
+using Ratatoskr.Engine.Storage;
 
 namespace Ratatoskr.Engine.Access;
 
@@ -48,6 +49,9 @@ public sealed class Scopes
     public static Scopes Of(IReadOnlyList<string>? names) => names is null ? All : new Scopes([.. names]);
 
     /// <summary>What may be done with one document.</summary>
+    public Permission ForDocument(DocumentRecord document) => IsForAllDocuments ? Documents : ForDocument(document.Id, document.AutomergeId.ToString());
+
+    /// <inheritdoc cref="ForDocument(DocumentRecord)"/>
     /// <param name="id">Its id, with or without the prefix <c>doc:</c>.</param>
     /// <param name="automergeId">Its base58check id.</param>
     public Permission ForDocument(string id, string automergeId)

@@ -58,12 +58,13 @@ public interface IAccountStore
     /// <summary>The same by automerge id alone, as frames name documents.</summary>
     ValueTask<DocumentRecord?> FindDocumentAsync(DocumentId id, CancellationToken stop);
 
-    /// <summary>The user's documents, app documents among them, expired ones not; newest first.</summary>
+    /// <summary>
+    /// A page of the user's documents, app documents among them, and a page of those that others share with him, directly or through documents he can reach (depth 10).
+    /// Expired ones are in neither. Newest first, as of one moment.
+    /// </summary>
+    /// <param name="rows">Gets the documents, first his own, while the call is under way.</param>
     /// <exception cref="ArgumentException">The cursor is none of ours: <see cref="PageCursor.TryParse"/> tells before.</exception>
-    ValueTask<DocumentPage> ListOwnedAsync(string userId, PageRequest page, CancellationToken stop);
-
-    /// <summary>Documents that others share with the user, directly or through documents he can reach (depth 10); those that are public only on request. Newest first.</summary>
-    ValueTask<DocumentPage> ListAccessibleAsync(string userId, bool includePublic, PageRequest page, CancellationToken stop);
+    ValueTask<ListEnds> ListAsync(string userId, ListRequest request, IDocumentRows rows, CancellationToken stop);
 
     /// <summary>Replaces the access list. An app document's is <see cref="ChangeOutcome.Private"/>.</summary>
     /// <exception cref="ArgumentException">A principal is named twice, or with no permission.</exception>
@@ -164,6 +165,9 @@ public readonly record struct PageCursor(long CreatedAtMs, long Row)
     /// <summary>Before the newest.</summary>
     public static readonly PageCursor Start = new(long.MaxValue, long.MaxValue);
 
+    /// <exception cref="ArgumentException">It is none of ours.</exception>
+    public static PageCursor Parse(string text) => TryParse(text, out PageCursor cursor) ? cursor : throw new ArgumentException("not a cursor of ours", nameof(text));
+
     public static bool TryParse(string? text, out PageCursor cursor)
     {
         cursor = default;
@@ -181,9 +185,6 @@ public readonly record struct PageCursor(long CreatedAtMs, long Row)
     /// <summary>Digits and one hyphen: safe in a URL.</summary>
     public override string ToString() => string.Create(CultureInfo.InvariantCulture, $"{CreatedAtMs}-{Row}");
 }
-
-/// <param name="Next">The cursor for the page after; null at the end.</param>
-public sealed record DocumentPage(IReadOnlyList<DocumentRecord> Documents, string? Next);
 
 public readonly record struct StoredSize(DocumentId Id, long Bytes, DateTimeOffset WrittenAt);
 

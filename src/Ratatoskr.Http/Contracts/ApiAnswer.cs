@@ -8,18 +8,25 @@ namespace Ratatoskr.Http.Contracts;
 /// <summary>What an endpoint of the API has to say; written when it is done, whole.</summary>
 internal sealed class ApiAnswer
 {
+    private const string JsonType = "application/json; charset=utf-8";
+
     private readonly int _status;
     private readonly string? _contentType;
     private readonly ReadOnlyMemory<byte> _body;
-    private readonly List<(string Name, string Value)> _headers = [];
+    private readonly PooledBody? _pooled;
+    private List<(string Name, string Value)>? _headers;
 
-    private ApiAnswer(int status, string? contentType, ReadOnlyMemory<byte> body) => (_status, _contentType, _body) = (status, contentType, body);
+    private ApiAnswer(int status, string? contentType, ReadOnlyMemory<byte> body, PooledBody? pooled = null) =>
+        (_status, _contentType, _body, _pooled) = (status, contentType, body, pooled);
 
     public static ApiAnswer NoContent { get; } = new(StatusCodes.Status204NoContent, null, default);
 
     public static ApiAnswer Json<T>(T value, JsonTypeInfo<T> type, int status = StatusCodes.Status200OK) => Json(JsonSerializer.SerializeToUtf8Bytes(value, type), status);
 
-    public static ApiAnswer Json(ReadOnlyMemory<byte> utf8, int status = StatusCodes.Status200OK) => new(status, "application/json; charset=utf-8", utf8);
+    public static ApiAnswer Json(ReadOnlyMemory<byte> utf8, int status = StatusCodes.Status200OK) => new(status, JsonType, utf8);
+
+    /// <param name="utf8">The answer's from now on, which disposes it when it is written.</param>
+    public static ApiAnswer Json(PooledBody utf8) => new(StatusCodes.Status200OK, JsonType, utf8.Written, utf8);
 
     public static ApiAnswer Bytes(ReadOnlyMemory<byte> bytes) => new(StatusCodes.Status200OK, "application/octet-stream", bytes);
 
@@ -43,16 +50,17 @@ internal sealed class ApiAnswer
 
     public ApiAnswer With(string header, string value)
     {
-        _headers.Add((header, value));
+        (_headers ??= []).Add((header, value));
         return this;
     }
 
     public async Task WriteAsync(HttpContext context)
     {
+        using PooledBody? pooled = _pooled;
         HttpResponse response = context.Response;
         response.StatusCode = _status;
         response.Headers.CacheControl = "no-store";
-        foreach ((string name, string value) in _headers) response.Headers[name] = value;
+        foreach ((string name, string value) in _headers ?? []) response.Headers[name] = value;
         if (_contentType is null) return;
         response.Headers.XContentTypeOptions = "nosniff";
         response.ContentType = _contentType;

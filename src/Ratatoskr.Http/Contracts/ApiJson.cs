@@ -17,7 +17,6 @@ internal sealed record StatusBody(string Status);
 [JsonSerializable(typeof(RateErrorBody))]
 [JsonSerializable(typeof(CreatedBody))]
 [JsonSerializable(typeof(DocumentBody))]
-[JsonSerializable(typeof(ListBody))]
 [JsonSerializable(typeof(AppBody))]
 [JsonSerializable(typeof(AclBody))]
 [JsonSerializable(typeof(TypeBody))]

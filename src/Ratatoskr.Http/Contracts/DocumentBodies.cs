@@ -15,16 +15,6 @@ internal sealed record DocumentBody(string Id, string AutomergeId, string Owner,
     public IReadOnlyList<AclEntryBody>? Acl { get; init; }
 }
 
-/// <summary>Two pages at once. The cursors are there while there is more.</summary>
-internal sealed record ListBody(IReadOnlyList<DocumentBody> Owned, IReadOnlyList<DocumentBody> Accessible)
-{
-    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
-    public string? NextOwned { get; init; }
-
-    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
-    public string? NextAccessible { get; init; }
-}
-
 internal sealed record AppBody(string DocumentId, string AutomergeId);
 
 internal sealed record AclBody(IReadOnlyList<AclEntryBody> Acl);

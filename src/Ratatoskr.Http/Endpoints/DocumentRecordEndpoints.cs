@@ -52,17 +52,21 @@ internal sealed class DocumentRecordEndpoints(DocumentApi api)
         }
 
         PageRequest page = new(limit, list == default ? null : cursor);
-        (DocumentPage Owned, DocumentPage Accessible, Refusal? Refusal) found = await api.Directory.ListAsync(
-            principal, list == AccessibleMark ? null : page, list == OwnedMark ? null : page, isPublic, context.RequestAborted).ConfigureAwait(false);
-        if (found.Refusal is { } refusal) return DocumentEndpoints.Answer(refusal);
-        ListBody body = new(
-            [.. found.Owned.Documents.Select(document => DocumentEndpoints.Describe(document, withAcl: false))],
-            [.. found.Accessible.Documents.Select(document => DocumentEndpoints.Describe(document, withAcl: false))])
+        ListRequest request = new(list == AccessibleMark ? null : page, list == OwnedMark ? null : page, isPublic);
+        DocumentListWriter documents = new();
+        try
         {
-            NextOwned = found.Owned.Next is null ? null : OwnedMark + found.Owned.Next,
-            NextAccessible = found.Accessible.Next is null ? null : AccessibleMark + found.Accessible.Next,
-        };
-        return ApiAnswer.Json(body, ApiJson.Default.ListBody);
+            (ListEnds ends, Refusal? refusal) = await api.Directory.ListAsync(principal, request, documents, context.RequestAborted).ConfigureAwait(false);
+            if (refusal is null)
+                return ApiAnswer.Json(documents.Finish(ends.Owned is null ? null : OwnedMark + ends.Owned, ends.Accessible is null ? null : AccessibleMark + ends.Accessible));
+            documents.Dispose();
+            return DocumentEndpoints.Answer(refusal);
+        }
+        catch
+        {
+            documents.Dispose();
+            throw;
+        }
     }
 
     public async Task<ApiAnswer> AppAsync(HttpContext context, Principal principal)

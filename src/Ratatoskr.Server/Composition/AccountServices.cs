@@ -1,6 +1,5 @@
 using System.Security.Cryptography;
 using Microsoft.Extensions.Logging;
-using Ratatoskr.Engine;
 using Ratatoskr.Engine.Access;
 using Ratatoskr.Engine.Limits;
 using Ratatoskr.Engine.Storage;
@@ -39,8 +38,7 @@ internal sealed partial class AccountServices : IAsyncDisposable
         Ledger = new QuotaLedger(store);
         Access = new AccessResolver(store, control, Ledger);
         Limiter = new RateLimiter(options.Accounts.RateLimits);
-        Directory = new DocumentDirectory(
-            store, chunks, control, (principal, document, stop) => Access.DecideAsync(principal, document, Now, stop), TimeProvider.System, RandomNumberGenerator.Fill);
+        Directory = new DocumentDirectory(store, chunks, control, Access, TimeProvider.System, RandomNumberGenerator.Fill);
         _sweeping = SweepAsync(_stop.Token);
     }
 
@@ -61,8 +59,6 @@ internal sealed partial class AccountServices : IAsyncDisposable
     public DocumentDirectory Directory { get; }
 
     public RateLimiter Limiter { get; }
-
-    private static Timestamp Now => new(TimeProvider.System.GetUtcNow().ToUnixTimeMilliseconds());
 
     /// <exception cref="IOException">The database, a key or the pinned issuer stands in the way; the message is one sentence.</exception>
     public static async Task<AccountServices> OpenAsync(ServerOptions options, IChunkStore chunks, IControlLog control, ILoggerFactory loggers)

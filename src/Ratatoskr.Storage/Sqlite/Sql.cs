@@ -112,9 +112,11 @@ internal static class Sql
 
     // Lists
 
+    private const string ListColumns = "row, id, automerge_id, owner_id, type, size, expires_at, created_at, updated_at";
+
     public const string ListOwned =
         $"""
-        SELECT {DocumentColumns} FROM documents
+        SELECT {ListColumns} FROM documents
         WHERE owner_id = $user AND {NotExpired} AND (created_at, row) < ($createdAt, $row)
         ORDER BY created_at DESC, row DESC LIMIT $limit
         """;
@@ -139,7 +141,7 @@ internal static class Sql
             CROSS JOIN acl_entries AS entry ON entry.principal IN (via.name, via.automerge_id)
             WHERE reach.depth < 10 AND via.referrers > 0 AND (via.expires_at IS NULL OR via.expires_at > $now)
         )
-        SELECT {DocumentColumns} FROM documents
+        SELECT {ListColumns} FROM documents
         WHERE row IN (SELECT row FROM reach)
             AND owner_id <> $user AND app_id IS NULL AND {NotExpired} AND (created_at, row) < ($createdAt, $row)
         ORDER BY created_at DESC, row DESC LIMIT $limit

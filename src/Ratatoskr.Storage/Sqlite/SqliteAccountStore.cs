@@ -151,16 +151,11 @@ public sealed class SqliteAccountStore : IAccountStore, IAsyncDisposable
 
     // Lists
 
-    public ValueTask<DocumentPage> ListOwnedAsync(string userId, PageRequest page, CancellationToken stop)
+    public ValueTask<ListEnds> ListAsync(string userId, ListRequest request, IDocumentRows rows, CancellationToken stop)
     {
-        PageCursor after = Check(page);
-        return List(c => DocumentLists.Owned(c, userId, page.Limit, after, _options.Time.GetUtcNow()), stop);
-    }
-
-    public ValueTask<DocumentPage> ListAccessibleAsync(string userId, bool includePublic, PageRequest page, CancellationToken stop)
-    {
-        PageCursor after = Check(page);
-        return List(c => DocumentLists.Accessible(c, userId, includePublic, page.Limit, after, _options.Time.GetUtcNow()), stop);
+        Check(request.Owned);
+        Check(request.Accessible);
+        return List(c => DocumentLists.List(c, userId, request, _options.Time.GetUtcNow(), rows), stop);
     }
 
     public async ValueTask<IReadOnlyList<DocumentId>> ReferrersAsync(DocumentId id, int max, CancellationToken stop) =>
@@ -201,11 +196,11 @@ public sealed class SqliteAccountStore : IAccountStore, IAsyncDisposable
 
     private static async ValueTask Done(ValueTask<int> write) => await write.ConfigureAwait(false);
 
-    private static PageCursor Check(PageRequest page)
+    private static void Check(PageRequest? page)
     {
-        ArgumentOutOfRangeException.ThrowIfLessThan(page.Limit, 1, nameof(page));
-        if (page.After is null) return PageCursor.Start;
-        return PageCursor.TryParse(page.After, out PageCursor after) ? after : throw new ArgumentException("not a cursor of ours", nameof(page));
+        if (page is not { } asked) return;
+        ArgumentOutOfRangeException.ThrowIfLessThan(asked.Limit, 1, nameof(page));
+        if (asked.After is not null) PageCursor.Parse(asked.After);
     }
 
     private static void CheckNames(DocumentRecord document)

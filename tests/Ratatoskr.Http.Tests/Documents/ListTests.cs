@@ -1,4 +1,5 @@
 using System.Text.Json;
+using Ratatoskr.Engine.Limits;
 using Ratatoskr.Http.Tests.Support;
 
 namespace Ratatoskr.Http.Tests.Documents;
@@ -37,6 +38,40 @@ public sealed class ListTests
         Assert.Equal(["d0", "d1", "d2", "d3", "d4", "d5", "d6"], (await PageAsync(alice, "owned", "nextOwned")).Order());
         Assert.Equal(["d0", "d1", "d2", "d3", "d4", "d5", "d6"], (await PageAsync(bob, "accessible", "nextAccessible")).Order());
         Assert.False((await alice.GetAsync(Documents)).AssertOk().TryGetProperty("nextOwned", out _));
+    }
+
+    [Fact]
+    public async Task Listed_document_is_the_one_that_is_got_without_its_access_list()
+    {
+        await using RestServer server = await RestServer.StartAsync();
+        RestUser alice = await server.SignInAsync("alice"), bob = await server.SignInAsync("bob");
+        await alice.CreateAsync("""{"id":"plain"}""");
+        await alice.CreateAsync("""{"id":"empty","type":""}""");
+        await alice.CreateAsync("""{"id":"doc:full","type":"\"<é 𝄞>\\","expiresAt":"2035-05-06T07:08:09.010Z","acl":[{"principal":"oidc:bob","permission":"write"}]}""");
+        (await alice.PutAsync(Documents + "/plain/content", """{"some":"content"}""")).AssertOk();
+        await alice.GetAsync(Documents + "/app/notes");
+        foreach (JsonElement listed in (await alice.GetAsync(Documents)).AssertOk().GetProperty("owned").EnumerateArray())
+        {
+            JsonElement got = (await alice.GetAsync($"{Documents}/{listed.GetProperty("id").GetString()}")).AssertOk();
+            Assert.Equal(got.EnumerateObject().Where(p => p.Name != "acl").Select(p => (p.Name, p.Value.ToString())), listed.EnumerateObject().Select(p => (p.Name, p.Value.ToString())));
+        }
+
+        JsonElement shared = Assert.Single((await bob.GetAsync(Documents)).AssertOk().GetProperty("accessible").EnumerateArray());
+        Assert.Equal(("doc:full", "oidc:alice", "\"<é 𝄞>\\"), (shared.GetProperty("id").GetString(), shared.GetProperty("owner").GetString(), shared.GetProperty("type").GetString()));
+    }
+
+    [Fact]
+    public async Task Page_of_a_thousand_is_whole()
+    {
+        await using RestServer server = await RestServer.StartAsync(new RestServerOptions { Rates = RateLimits.None });
+        RestUser alice = await server.SignInAsync("alice");
+        string type = new('t', 200);
+        await Task.WhenAll(Enumerable.Range(0, 1_001).Select(i => alice.CreateAsync($$"""{"id":"d{{i}}","type":"{{type}}"}""")));
+        JsonElement page = (await alice.GetAsync(Documents)).AssertOk();
+        JsonElement rest = (await alice.GetAsync($"{Documents}?cursor={page.GetProperty("nextOwned").GetString()}")).AssertOk();
+        Assert.Equal(1_000, Ids(page, "owned").Count());
+        Assert.Equal(Enumerable.Range(0, 1_001).Select(i => $"d{i}").Order(), Ids(page, "owned").Concat(Ids(rest, "owned")).Order());
+        Assert.All(page.GetProperty("owned").EnumerateArray(), document => Assert.Equal(type, document.GetProperty("type").GetString()));
     }
 
     [Theory]

@@ -82,6 +82,32 @@ public sealed class SettingsTests
     }
 
     [Fact]
+    public async Task What_a_change_has_answered_the_next_request_shows()
+    {
+        await using RestServer server = await RestServer.StartAsync();
+        (RestUser alice, RestUser bob) = await TwoAsync(server);
+        (await alice.PutAsync(One + "/acl", Grant("oidc:bob", "read"))).AssertOk();
+        for (int i = 0; i < 20; i++)
+        {
+            // Each is looked at under both names before it changes, so that it is remembered.
+            string id = (await bob.GetAsync(One)).AssertOk().GetProperty("automergeId").GetString()!;
+            string[] names = [One, "/api/v1/documents/" + id];
+            (await bob.GetAsync(names[1])).AssertOk();
+            string type = $"type {i}", end = $"2035-01-01T00:00:{i:00}.000Z";
+            (await alice.PutAsync(One + "/type", $$"""{"type":"{{type}}"}""")).AssertOk();
+            foreach (string name in names) Assert.Equal(type, (await bob.GetAsync(name)).AssertOk().GetProperty("type").GetString());
+            (await alice.PutAsync(One + "/expiration", $$"""{"expiresAt":"{{end}}"}""")).AssertOk();
+            foreach (string name in names) Assert.Equal(end, (await bob.GetAsync(name)).AssertOk().GetProperty("expiresAt").GetString());
+            (await alice.PutAsync(One + "/acl", """{"acl":[]}""")).AssertOk();
+            foreach (string name in names) (await bob.GetAsync(name)).AssertError(403, "forbidden");
+            Assert.Equal(204, (await alice.DeleteAsync(One)).Status);
+            foreach (string name in names) (await alice.GetAsync(name)).AssertError(404, "not_found");
+            await alice.CreateAsync("""{"id":"notes","acl":[{"principal":"oidc:bob","permission":"read"}]}""");
+            (await alice.GetAsync(names[1])).AssertError(404, "not_found");
+        }
+    }
+
+    [Fact]
     public async Task Document_is_gone_the_moment_it_expires_and_freed_by_the_sweep()
     {
         await using RestServer server = await RestServer.StartAsync();

@@ -129,13 +129,7 @@ public sealed class RestServer : IAsyncDisposable
             HashKey = 1,
             Ledger = _ledger,
         });
-        Directory_ = new DocumentDirectory(
-            Accounts,
-            Chunks,
-            Control,
-            (principal, document, stop) => access.DecideAsync(principal, document, new Timestamp(Clock.GetUtcNow().ToUnixTimeMilliseconds()), stop),
-            Clock,
-            RandomNumberGenerator.Fill)
+        Directory_ = new DocumentDirectory(Accounts, Chunks, Control, access, Clock, RandomNumberGenerator.Fill)
         {
             DeleteContent = Engine.DeleteAsync,
         };

@@ -45,9 +45,9 @@ internal static class AccountFigures
             await MeasureAsync($"find user, {callers} callers", callers, 40_000, _ => store.FindUserAsync(Alice, None).AsTask());
         }
 
-        await MeasureAsync("first 50 of 10,000 owned", 1, 1000, _ => store.ListOwnedAsync(Alice, new PageRequest(50, null), None).AsTask());
-        await MeasureAsync("accessible of an owner of 10,000, none shared with him", 1, 1000, _ => store.ListAccessibleAsync(Alice, false, new PageRequest(50, null), None).AsTask());
-        await MeasureAsync("first 50 of 10,000 shared", 1, 50, _ => store.ListAccessibleAsync(Bob, false, new PageRequest(50, null), None).AsTask());
+        await MeasureAsync("first 50 of 10,000 owned", 1, 1000, _ => store.ListOwnedAsync(Alice, new PageRequest(50, null)));
+        await MeasureAsync("accessible of an owner of 10,000, none shared with him", 1, 1000, _ => store.ListAccessibleAsync(Alice, false, new PageRequest(50, null)));
+        await MeasureAsync("first 50 of 10,000 shared", 1, 50, _ => store.ListAccessibleAsync(Bob, false, new PageRequest(50, null)));
         await MeasureAsync("usage", 1, 10_000, _ => store.UsageAsync(Alice, None).AsTask());
         await MeasureAsync("referrers of a document nobody names", 1, 10_000, i => store.ReferrersAsync(documents[i % documents.Length].AutomergeId, 10_000, None).AsTask());
     }

@@ -32,21 +32,43 @@ public sealed class DocumentListTests
         made.Reverse();
         foreach (int limit in new[] { 1, 7, 24, 25, 1000 })
         {
-            List<DocumentRecord> listed = [];
+            List<ListedRow> listed = [];
             string? cursor = null;
             do
             {
-                DocumentPage page = await store.ListOwnedAsync(Alice, new PageRequest(limit, cursor), None);
-                Assert.InRange(page.Documents.Count, 1, limit);
-                listed.AddRange(page.Documents);
-                cursor = page.Next;
+                ListedPages page = await store.ListOwnedAsync(Alice, new PageRequest(limit, cursor));
+                Assert.InRange(page.Owned.Count, 1, limit);
+                Assert.Empty(page.Accessible);
+                listed.AddRange(page.Owned);
+                cursor = page.Ends.Owned;
             }
             while (cursor is not null);
             Assert.Equal(made.Select(d => d.Id), listed.Select(d => d.Id));
-            Assert.All(listed, d => Assert.Equal(d.IsApp ? 0 : 1, d.Acl.Count));
         }
 
-        Assert.Empty((await store.ListOwnedAsync("oidc:ghost", new PageRequest(5, null), None)).Documents);
+        Assert.Empty((await store.ListOwnedAsync("oidc:ghost", new PageRequest(5, null))).Owned);
+    }
+
+    [Fact]
+    public async Task Both_lists_come_from_one_call_with_all_that_a_list_says()
+    {
+        using AccountFolder folder = new();
+        await using SqliteAccountStore store = await OpenAsync(folder, Alice, Bob);
+        DocumentRecord own = folder.Document(Alice) with { Id = "own", Type = "é 𝄞", Size = long.MaxValue >> 1, ExpiresAt = folder.Time.GetUtcNow().AddDays(1) };
+        DocumentRecord shared = folder.Document(Bob, Reads(Alice)) with { Id = "shared", Type = "" };
+        foreach (DocumentRecord document in new[] { own, shared, folder.Document(Alice), folder.Document(Bob, Reads(Alice)) })
+        {
+            folder.Time.Advance(TimeSpan.FromMilliseconds(-1));           // older than those before, so that these two come first
+            await store.RegisterAsync(document with { CreatedAt = folder.Time.GetUtcNow() }, 10, None);
+        }
+
+        await store.SetTypeAsync(own.AutomergeId, "é 𝄞", None);
+        ListedPages pages = await store.ListAsync(Alice, new ListRequest(new PageRequest(1, null), new PageRequest(1, null), false));
+        Assert.Equal(await RowAsync(store, own), Assert.Single(pages.Owned));
+        Assert.Equal(await RowAsync(store, shared), Assert.Single(pages.Accessible));
+        pages = await store.ListAsync(Alice, new ListRequest(new PageRequest(9, pages.Ends.Owned), new PageRequest(9, pages.Ends.Accessible), false));
+        Assert.Equal((1, 1, new ListEnds(null, null)), (pages.Owned.Count, pages.Accessible.Count, pages.Ends));
+        Assert.Null(pages.Owned[0].Type);
     }
 
     [Theory]
@@ -62,8 +84,8 @@ public sealed class DocumentListTests
         using AccountFolder folder = new();
         await using SqliteAccountStore store = await OpenAsync(folder, Alice);
         Assert.False(PageCursor.TryParse(cursor, out _));
-        await Assert.ThrowsAsync<ArgumentException>(async () => await store.ListOwnedAsync(Alice, new PageRequest(5, cursor), None));
-        await Assert.ThrowsAsync<ArgumentException>(async () => await store.ListAccessibleAsync(Alice, false, new PageRequest(5, cursor), None));
+        await Assert.ThrowsAsync<ArgumentException>(async () => await store.ListOwnedAsync(Alice, new PageRequest(5, cursor)));
+        await Assert.ThrowsAsync<ArgumentException>(async () => await store.ListAccessibleAsync(Alice, false, new PageRequest(5, cursor)));
     }
 
     [Fact]
@@ -77,12 +99,12 @@ public sealed class DocumentListTests
         foreach (DocumentRecord document in new[] { granted, open, both, expired, own, folder.Document(Bob, Reads("oidc:zoe")) }) await store.RegisterAsync(document, 100, None);
         await store.FindOrRegisterAppAsync(folder.App(Bob, "notes"), 100, None);
 
-        Assert.Equal(Names(granted, both), Names(await store.ListAccessibleAsync(Alice, false, new PageRequest(100, null), None)));
-        Assert.Equal(Names(granted, both, open), Names(await store.ListAccessibleAsync(Alice, true, new PageRequest(100, null), None)));
-        DocumentPage first = await store.ListAccessibleAsync(Alice, true, new PageRequest(2, null), None);
-        DocumentPage second = await store.ListAccessibleAsync(Alice, true, new PageRequest(2, first.Next), None);
-        Assert.Null(second.Next);
-        Assert.Equal(Names(granted, both, open), Names([.. first.Documents, .. second.Documents]));
+        Assert.Equal(Names(granted, both), Names(await store.ListAccessibleAsync(Alice, false, new PageRequest(100, null))));
+        Assert.Equal(Names(granted, both, open), Names(await store.ListAccessibleAsync(Alice, true, new PageRequest(100, null))));
+        ListedPages first = await store.ListAccessibleAsync(Alice, true, new PageRequest(2, null));
+        ListedPages second = await store.ListAccessibleAsync(Alice, true, new PageRequest(2, first.Ends.Accessible));
+        Assert.Null(second.Ends.Accessible);
+        Assert.Equal(Names(granted, both, open), Names([.. first.Accessible, .. second.Accessible]));
     }
 
     [Fact]
@@ -99,14 +121,14 @@ public sealed class DocumentListTests
 
         // The lists name documents that are registered after them.
         for (int i = chain.Count - 1; i >= 0; i--) await store.RegisterAsync(chain[i], 100, None);
-        Assert.Equal(Names([.. chain[..11]]), Names(await store.ListAccessibleAsync(Alice, false, new PageRequest(100, null), None)));
+        Assert.Equal(Names([.. chain[..11]]), Names(await store.ListAccessibleAsync(Alice, false, new PageRequest(100, null))));
         IReadOnlyList<DocumentId> referrers = await store.ReferrersAsync(chain[0].AutomergeId, 100, None);
         Assert.Equal(chain[1..11].Select(d => d.AutomergeId.ToString()).Order(), referrers.Select(r => r.ToString()).Order());
         Assert.Equal(4, (await store.ReferrersAsync(chain[0].AutomergeId, 3, None)).Count);
 
         // A deleted document leads nowhere, and still tells who relied on it.
         await store.DeleteAsync(chain[5].AutomergeId, None);
-        Assert.Equal(Names([.. chain[..5]]), Names(await store.ListAccessibleAsync(Alice, false, new PageRequest(100, null), None)));
+        Assert.Equal(Names([.. chain[..5]]), Names(await store.ListAccessibleAsync(Alice, false, new PageRequest(100, null))));
         Assert.Equal(6, (await store.ReferrersAsync(chain[5].AutomergeId, 100, None)).Count);
         Assert.Empty(await store.ReferrersAsync(NewId(), 100, None));
     }
@@ -153,7 +175,7 @@ public sealed class DocumentListTests
                 foreach (string user in users)
                 {
                     DocumentRecord[] expected = [.. stored.Where(d => d.OwnerId != user && Reaches(stored, user, d, includePublic, folder.Time.GetUtcNow(), 0, []))];
-                    string[] listed = Names(await store.ListAccessibleAsync(user, includePublic, new PageRequest(100, null), None));
+                    string[] listed = Names(await store.ListAccessibleAsync(user, includePublic, new PageRequest(100, null)));
                     Assert.True(Names(expected).SequenceEqual(listed), $"seed {seed}, round {round}, {user}, public {includePublic}");
                 }
             }
@@ -254,7 +276,23 @@ public sealed class DocumentListTests
     private static DocumentRecord? Named(List<DocumentRecord> all, string name) =>
         all.Find(d => d.AutomergeId.ToString() == name || (!d.IsApp && d.Id == name));
 
-    private static string[] Names(DocumentPage page) => Names([.. page.Documents]);
+    private static async Task<ListedRow> RowAsync(SqliteAccountStore store, DocumentRecord document)
+    {
+        DocumentRecord found = (await store.FindDocumentAsync(document.AutomergeId, None))!;
+        return new ListedRow(
+            found.Id,
+            found.AutomergeId.ToString(),
+            found.OwnerId,
+            found.Type,
+            found.Size,
+            found.ExpiresAt?.ToUnixTimeMilliseconds(),
+            found.CreatedAt.ToUnixTimeMilliseconds(),
+            found.UpdatedAt.ToUnixTimeMilliseconds());
+    }
+
+    private static string[] Names(ListedPages pages) => Names(pages.Accessible);
+
+    private static string[] Names(IEnumerable<ListedRow> rows) => [.. rows.Select(row => row.AutomergeId).Order(StringComparer.Ordinal)];
 
     private static string[] Names(params DocumentRecord[] documents) => [.. documents.Select(d => d.AutomergeId.ToString()).Order(StringComparer.Ordinal)];
 }

@@ -7,6 +7,7 @@ namespace Ratatoskr.Storage.Sqlite.Databases;
 internal sealed class Connection(SqliteConnection connection, string file) : IDisposable
 {
     private readonly Dictionary<string, Statement> _statements = new(ReferenceEqualityComparer.Instance);
+    private readonly Dictionary<string, RowCursor> _cursors = new(ReferenceEqualityComparer.Instance);
 
     public string File => file;
 
@@ -22,6 +23,13 @@ internal sealed class Connection(SqliteConnection connection, string file) : IDi
         }
 
         return statement;
+    }
+
+    /// <summary>The same for a statement whose rows are many.</summary>
+    public RowCursor PrepareRows(string sql)
+    {
+        if (!_cursors.TryGetValue(sql, out RowCursor? cursor)) _cursors.Add(sql, cursor = new RowCursor(connection.Handle!, sql));
+        return cursor;
     }
 
     /// <summary>Runs what has no values and is not worth keeping: pragmas, migrations.</summary>
@@ -58,6 +66,7 @@ internal sealed class Connection(SqliteConnection connection, string file) : IDi
     public void Dispose()
     {
         foreach (Statement statement in _statements.Values) statement.Dispose();
+        foreach (RowCursor cursor in _cursors.Values) cursor.Dispose();
         connection.Dispose();
     }
 }

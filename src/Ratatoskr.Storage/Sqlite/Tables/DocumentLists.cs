@@ -9,11 +9,24 @@ namespace Ratatoskr.Storage.Sqlite.Tables;
 /// <summary>Many documents at a time, and what leads from one to another.</summary>
 internal static class DocumentLists
 {
-    public static DocumentPage Owned(Connection connection, string userId, int limit, PageCursor after, DateTimeOffset now) =>
-        Page(connection, connection.Prepare(Sql.ListOwned).Set("$user", userId), limit, after, now);
+    private delegate void AddRow(IDocumentRows rows, in ListedDocument document);
 
-    public static DocumentPage Accessible(Connection connection, string userId, bool includePublic, int limit, PageCursor after, DateTimeOffset now) =>
-        Page(connection, connection.Prepare(Sql.ListAccessible).Set("$user", userId).Set("$public", includePublic ? 1L : 0L), limit, after, now);
+    public static ListEnds List(Connection connection, string userId, ListRequest request, DateTimeOffset now, IDocumentRows rows)
+    {
+        string? owned = null, accessible = null;
+        if (request.Owned is { } first)
+        {
+            owned = Page(connection.PrepareRows(Sql.ListOwned).Set("$user", userId), first, now, rows, static (IDocumentRows to, in ListedDocument document) => to.AddOwned(document));
+        }
+
+        if (request.Accessible is { } second)
+        {
+            RowCursor list = connection.PrepareRows(Sql.ListAccessible).Set("$user", userId).Set("$public", request.IncludePublic ? 1 : 0);
+            accessible = Page(list, second, now, rows, static (IDocumentRows to, in ListedDocument document) => to.AddAccessible(document));
+        }
+
+        return new ListEnds(owned, accessible);
+    }
 
     public static List<DocumentId> Referrers(Connection connection, DocumentId id, int max) =>
         connection.Prepare(Sql.Referrers).Set("$id", id.ToString()).Set("$limit", max + 1L).All(row => Rows.Id(row, 0));
@@ -22,20 +35,41 @@ internal static class DocumentLists
         WithAcls(connection, connection.Prepare(Sql.Expired).Set("$now", now).Set("$limit", (long)max).All(Rows.Document));
 
     // One more than asked for is read: whether it is there says whether there is a next page.
-    private static DocumentPage Page(Connection connection, Statement list, int limit, PageCursor after, DateTimeOffset now)
+    private static string? Page(RowCursor list, PageRequest page, DateTimeOffset now, IDocumentRows rows, AddRow add)
     {
-        List<DocumentRow> rows = list
-            .Set("$now", now).Set("$createdAt", after.CreatedAtMs).Set("$row", after.Row).Set("$limit", limit + 1L)
-            .All(Rows.Document);
-        string? next = null;
-        if (rows.Count > limit)
+        PageCursor last = page.After is null ? PageCursor.Start : PageCursor.Parse(page.After);
+        list.Set("$now", now.ToUnixTimeMilliseconds()).Set("$createdAt", last.CreatedAtMs).Set("$row", last.Row).Set("$limit", page.Limit + 1L);
+        try
         {
-            rows.RemoveAt(limit);
-            next = new PageCursor(rows[^1].Document.CreatedAt.ToUnixTimeMilliseconds(), rows[^1].Row).ToString();
-        }
+            for (int count = 0; list.Read(); count++)
+            {
+                if (count == page.Limit) return last.ToString();
+                ListedDocument document = Listed(list);
+                add(rows, document);
+                last = new PageCursor(document.CreatedAtMs, list.Number(0));
+            }
 
-        return new DocumentPage(WithAcls(connection, rows), next);
+            return null;
+        }
+        finally
+        {
+            list.Reset();
+        }
     }
+
+    // By the order of the list's columns in Sql.
+    private static ListedDocument Listed(RowCursor row) => new()
+    {
+        Id = row.Text(1),
+        AutomergeId = row.Text(2),
+        OwnerId = row.Text(3),
+        Type = row.Text(4),
+        HasType = !row.IsNull(4),
+        Size = row.Number(5),
+        ExpiresAtMs = row.IsNull(6) ? null : row.Number(6),
+        CreatedAtMs = row.Number(7),
+        UpdatedAtMs = row.Number(8),
+    };
 
     private static List<DocumentRecord> WithAcls(Connection connection, List<DocumentRow> rows)
     {
