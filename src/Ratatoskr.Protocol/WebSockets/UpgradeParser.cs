@@ -24,9 +24,6 @@ internal static class UpgradeParser
     private static readonly SearchValues<byte> s_forbiddenInValue =
         SearchValues.Create([.. Enumerable.Range(0, 0x20).Where(b => b != '\t').Select(b => (byte)b), 0x7f]);
 
-    private static readonly string[] s_once =
-        ["Host", "Origin", "Authorization", "Sec-WebSocket-Key", "Sec-WebSocket-Version", "Content-Length"];
-
     /// <summary>false as soon as the method cannot be GET.</summary>
     public static bool MayBeUpgrade(in ReadOnlySequence<byte> input)
     {
@@ -82,30 +79,22 @@ internal static class UpgradeParser
         if (!TryTakeLine(ref head, out ReadOnlySpan<byte> line)) return Bad("line does not end with CR LF");
         if (!TryReadRequestLine(line, out string target, out string? wrong)) return Bad(wrong);
 
-        List<KeyValuePair<string, string>> headers = new(16);
+        scoped UpgradeFields fields = default;
         while (true)
         {
             if (!TryTakeLine(ref head, out line)) return Bad("line does not end with CR LF");
             if (line.IsEmpty) break;
-            if (!TryReadHeader(line, out KeyValuePair<string, string> header, out wrong)) return Bad(wrong);
-            headers.Add(header);
+            if (!TryReadHeader(line, out ReadOnlySpan<byte> name, out ReadOnlySpan<byte> value, out wrong)) return Bad(wrong);
+            if (!fields.TryTake(name, value)) return Bad("a header comes twice that may come once");
         }
 
-        foreach (string name in s_once)
-        {
-            if (headers.Count(header => header.Key.Equals(name, StringComparison.OrdinalIgnoreCase)) > 1) return Bad(name + " comes twice");
-        }
-
+        if (fields.Host.IsEmpty) return Bad("Host is missing");
+        if (fields.HasBody) return Bad("an upgrade has no body");
+        if (!fields.ConnectionSaysUpgrade) return Bad("Connection does not say Upgrade");
+        if (!fields.Version.SequenceEqual("13"u8)) return new UpgradeRefusal(426, "Sec-WebSocket-Version must be 13");
+        if (!IsKey(fields.Key)) return Bad("Sec-WebSocket-Key is not base64 of 16 bytes");
         int question = target.IndexOf('?', StringComparison.Ordinal);
-        UpgradeRequest candidate = question < 0
-            ? new UpgradeRequest(target, "", headers)
-            : new UpgradeRequest(target[..question], target[(question + 1)..], headers);
-        if (candidate.Host.Length == 0) return Bad("Host is missing");
-        if (candidate.Header("Transfer-Encoding") is not null || (candidate.Header("Content-Length") ?? "0") != "0") return Bad("an upgrade has no body");
-        if (!HasToken(Encoding.Latin1.GetBytes(candidate.Header("Connection") ?? ""), "upgrade"u8)) return Bad("Connection does not say Upgrade");
-        if (candidate.Header("Sec-WebSocket-Version") != "13") return new UpgradeRefusal(426, "Sec-WebSocket-Version must be 13");
-        if (!IsKey(candidate.Key)) return Bad("Sec-WebSocket-Key is not base64 of 16 bytes");
-        request = candidate;
+        request = new UpgradeRequest(question < 0 ? target : target[..question], question < 0 ? "" : target[(question + 1)..], fields);
         return default;
     }
 
@@ -124,18 +113,18 @@ internal static class UpgradeParser
         return true;
     }
 
-    private static bool TryReadHeader(ReadOnlySpan<byte> line, out KeyValuePair<string, string> header, out string wrong)
+    private static bool TryReadHeader(ReadOnlySpan<byte> line, out ReadOnlySpan<byte> name, out ReadOnlySpan<byte> value, out string wrong)
     {
-        header = default;
+        name = value = default;
         wrong = "folded header line";
         if (line[0] is (byte)' ' or (byte)'\t') return false;
         wrong = "header name is not a token";
         int colon = line.IndexOf((byte)':');
         if (colon <= 0 || line[..colon].ContainsAnyExcept(s_tokenBytes)) return false;
         wrong = "control character in a header";
-        ReadOnlySpan<byte> value = line[(colon + 1)..].Trim(" \t"u8);
+        value = line[(colon + 1)..].Trim(" \t"u8);
         if (value.ContainsAny(s_forbiddenInValue)) return false;
-        header = new(Encoding.ASCII.GetString(line[..colon]), Encoding.Latin1.GetString(value));
+        name = line[..colon];
         return true;
     }
 
@@ -150,7 +139,7 @@ internal static class UpgradeParser
     }
 
     // A comma-separated list, in any case, with blanks.
-    private static bool HasToken(ReadOnlySpan<byte> list, ReadOnlySpan<byte> token)
+    internal static bool HasToken(ReadOnlySpan<byte> list, ReadOnlySpan<byte> token)
     {
         foreach (Range part in list.Split((byte)','))
         {
@@ -160,13 +149,10 @@ internal static class UpgradeParser
         return false;
     }
 
-    private static bool IsKey(string key)
+    private static bool IsKey(ReadOnlySpan<byte> text)
     {
-        if (key.Length != KeyTextLength) return false;
-        Span<byte> text = stackalloc byte[KeyTextLength];
         Span<byte> bytes = stackalloc byte[KeyLength + 2];
-        return Encoding.Latin1.GetBytes(key, text) == KeyTextLength
-            && Base64.DecodeFromUtf8(text, bytes, out _, out int written) == OperationStatus.Done && written == KeyLength;
+        return text.Length == KeyTextLength && Base64.DecodeFromUtf8(text, bytes, out _, out int written) == OperationStatus.Done && written == KeyLength;
     }
 
     private static UpgradeRefusal Bad(string reason) => new(400, reason);

@@ -1,4 +1,5 @@
 using System.Buffers;
+using System.Text;
 
 namespace Ratatoskr.Protocol.WebSockets;
 
@@ -6,15 +7,15 @@ namespace Ratatoskr.Protocol.WebSockets;
 /// <remarks>Header values are Latin-1 text without surrounding blanks; nothing is decoded further.</remarks>
 public sealed class UpgradeRequest
 {
-    private readonly IReadOnlyList<KeyValuePair<string, string>> _headers;
-
-    internal UpgradeRequest(string path, string query, IReadOnlyList<KeyValuePair<string, string>> headers)
+    internal UpgradeRequest(string path, string query, in UpgradeFields fields)
     {
         Path = path;
         Query = query;
-        _headers = headers;
-        Host = Header("Host") ?? "";
-        Key = Header("Sec-WebSocket-Key") ?? "";
+        Host = Encoding.Latin1.GetString(fields.Host);
+        Key = Encoding.Latin1.GetString(fields.Key);
+        Origin = fields.HasOrigin ? Encoding.Latin1.GetString(fields.Origin) : null;
+        Authorization = fields.HasAuthorization ? Encoding.Latin1.GetString(fields.Authorization) : null;
+        ForwardedFor = fields.ForwardedFor;
     }
 
     /// <summary>From the first slash to the question mark, percent-encoding as sent.</summary>
@@ -30,30 +31,13 @@ public sealed class UpgradeRequest
     public string Key { get; }
 
     /// <summary>The page that opens the socket; null from anything but a browser.</summary>
-    public string? Origin => Header("Origin");
+    public string? Origin { get; }
 
     /// <summary>A secret: never logged.</summary>
-    public string? Authorization => Header("Authorization");
+    public string? Authorization { get; }
 
-    /// <summary>A secret: never logged.</summary>
-    public string? Cookie => Header("Cookie");
-
-    /// <summary>As sent: to be believed from trusted proxies only.</summary>
-    public string? ForwardedFor => Header("X-Forwarded-For");
-
-    /// <summary>A header by its name in any case; several lines are joined as RFC 9110 §5.3 and RFC 6265 allow.</summary>
-    public string? Header(string name)
-    {
-        string? value = null;
-        foreach ((string header, string line) in _headers)
-        {
-            if (!header.Equals(name, StringComparison.OrdinalIgnoreCase)) continue;
-            string separator = name.Equals("Cookie", StringComparison.OrdinalIgnoreCase) ? "; " : ", ";
-            value = value is null ? line : value + separator + line;
-        }
-
-        return value;
-    }
+    /// <summary>As sent, several lines joined: to be believed from trusted proxies only.</summary>
+    public string? ForwardedFor { get; }
 
     /// <summary>Looks at the first bytes of a connection. Nothing is consumed.</summary>
     /// <param name="request">With <see cref="UpgradeOutcome.Upgrade"/>.</param>
