@@ -25,7 +25,10 @@ public interface IPeerConnection
     /// </summary>
     void Send(ReadOnlySpan<byte> envelope, SharedBuffer? body);
 
-    /// <summary>Gives what was sent to the socket. A shard calls it once per connection and turn, after all its sends.</summary>
+    /// <summary>
+    /// Gives what was sent to the socket. A shard calls it once per connection and turn, after all its sends; the connection does so itself when its session has taken all
+    /// that came in, and when it closes.
+    /// </summary>
     void Flush();
 
     /// <summary>Starts the close handshake; what was sent before still goes out. Repeated calls do nothing.</summary>

@@ -5,7 +5,9 @@ using Ratatoskr.Protocol.Messages;
 
 namespace Ratatoskr.Engine.Sessions;
 
-/// <summary>What a session says by itself, outside any document: a few frames per connection, so each is written and flushed alone.</summary>
+/// <summary>
+/// What a session says by itself, outside any document. It leaves when the connection has drained what came in, or closes: the answers to an auth and a join that came together are one packet.
+/// </summary>
 internal static class SessionReplies
 {
     public static void SendPeer(this IPeerConnection connection, ReadOnlySpan<byte> serverPeerId, ReadOnlySpan<byte> peerId, ReadOnlySpan<byte> storageId)
@@ -55,6 +57,5 @@ internal static class SessionReplies
     {
         connection.Send(frame.AsSpan(0, length), null);
         ArrayPool<byte>.Shared.Return(frame);
-        connection.Flush();
     }
 }

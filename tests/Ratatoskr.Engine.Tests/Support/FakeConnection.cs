@@ -48,6 +48,7 @@ internal sealed class FakeConnection : IPeerConnection
         if (ClosedWith is not null) return;
         ClosedWith = code;
         CloseReason = reason;
+        Flush();
     }
 }
 

@@ -197,6 +197,7 @@ internal sealed class TestServer : IDisposable
             // A connection whose messages wait for room is not read from meanwhile. What it has sent is taken all the same, so here it is read on.
             Task received = peer.Session!.ReceiveAsync(message).AsTask();
             if (received.IsCompleted) received.GetAwaiter().GetResult();
+            peer.Connection.Flush();
         }
         catch (ProtocolException e)
         {

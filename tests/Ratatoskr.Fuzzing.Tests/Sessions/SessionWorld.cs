@@ -256,6 +256,8 @@ internal sealed class SessionWorld : IDisposable
                 Assert.True(taken.IsCompleted, "a message waits for room");
                 taken.GetAwaiter().GetResult();
             }
+
+            connection.Flush();
         }
         catch (ProtocolException e)
         {
