@@ -123,8 +123,9 @@ internal sealed class SimulatedPeer(int number, string user, Habits habits)
         _said.Add(message);
         try
         {
-            ValueTask receiving = Session!.ReceiveAsync(message);
-            if (!receiving.IsCompletedSuccessfully) _receiving = receiving.AsTask();
+            ValueTask receiving = ReceiveAsync(Session!, Connection, message);
+            if (!receiving.IsCompleted) _receiving = receiving.AsTask();
+            else receiving.GetAwaiter().GetResult();
         }
         catch (ProtocolException e)
         {
@@ -132,6 +133,13 @@ internal sealed class SimulatedPeer(int number, string user, Habits habits)
         }
 
         return message;
+    }
+
+    // What Transport does with a message.
+    private static async ValueTask ReceiveAsync(IPeerSession session, SimulatedConnection connection, byte[] message)
+    {
+        await session.ReceiveAsync(message);
+        connection.Flush();
     }
 
     /// <summary>Whether it is not there, or the server has not finished with what it said last. If that has failed the connection is closed, as Transport does.</summary>

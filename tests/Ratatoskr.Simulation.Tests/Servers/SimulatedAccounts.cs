@@ -185,9 +185,7 @@ internal sealed class SimulatedAccounts(SimulatedTime time) : IAccountStore
 
     public ValueTask<RegisterOutcome> FindOrRegisterAppAsync(DocumentRecord candidate, long maxDocuments, CancellationToken stop) => throw new NotSupportedException();
 
-    public ValueTask<DocumentPage> ListOwnedAsync(string userId, PageRequest page, CancellationToken stop) => throw new NotSupportedException();
-
-    public ValueTask<DocumentPage> ListAccessibleAsync(string userId, bool includePublic, PageRequest page, CancellationToken stop) => throw new NotSupportedException();
+    public ValueTask<ListEnds> ListAsync(string userId, ListRequest request, IDocumentRows rows, CancellationToken stop) => throw new NotSupportedException();
 
     public ValueTask<ChangeOutcome> SetTypeAsync(DocumentId id, string? type, CancellationToken stop) => throw new NotSupportedException();
 

@@ -31,8 +31,7 @@ internal sealed class SimulatedServer
             Scheduler = Scheduler,
             Shards = world.Shards,
         });
-        Directory = new DocumentDirectory(
-            accounts, store, Control, (principal, document, stop) => resolver.DecideAsync(principal, document, new Timestamp(time.NowMs), stop), time, static random => random.Clear())
+        Directory = new DocumentDirectory(accounts, store, Control, resolver, time, static random => random.Clear())
         {
             DeleteContent = Engine.DeleteAsync,
         };
