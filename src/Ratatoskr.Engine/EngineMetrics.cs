@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using System.Diagnostics.Metrics;
 using Ratatoskr.Engine.Limits;
 using Ratatoskr.Engine.Metering;
@@ -9,6 +10,9 @@ namespace Ratatoskr.Engine;
 public sealed class EngineMetrics : IDisposable
 {
     public const string MeterName = "Ratatoskr.Engine";
+
+    /// <summary>Spans: <c>sign-in</c>, <c>load</c>, <c>compact</c>.</summary>
+    internal static readonly ActivitySource Traces = new(MeterName);
 
     private readonly Meter _meter;
     private readonly Tally _sessions;

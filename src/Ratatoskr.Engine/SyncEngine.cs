@@ -183,6 +183,7 @@ public sealed class SyncEngine : ISyncEndpoint, IAsyncDisposable
         meter.ShowGauge("ratatoskr.memory.limit", "By", "MEMORY_BUDGET_MB: what documents may take, and what links may take", () => limits.MemoryBudgetBytes);
         meter.ShowGauge("ratatoskr.mailboxes.limit", "By", "what mailbox and waiting messages of one shard may take", () => limits.MailboxBytesMax);
         meter.ShowLevels<WorkerJobs>("ratatoskr.workers.jobs", "{job}", "queue", "jobs that wait for a worker or run", queue => queue == WorkerJobs.Urgent ? _workers.UrgentCount : _workers.BackgroundCount);
+        meter.ShowLevel("ratatoskr.views.active", "{document}", "documents that the API has opened, or waits to open", () => Contents.Openings);
         if (_options.Ledger is { } ledger) meter.ShowLevel("ratatoskr.quotas.accounts", "{account}", "owners whose use of storage is in memory", () => ledger.Count);
         if (_options.Limiter is { } limiter) meter.ShowLevels<RateLimitKind>("ratatoskr.rate_limits.keys", "{key}", "limit", "addresses and users that limits remember", kind => limiter.Count(kind));
     }

@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using System.Diagnostics.Metrics;
 using Ratatoskr.Engine.Metering;
 using Ratatoskr.Protocol.WebSockets;
@@ -84,6 +85,9 @@ internal enum UpgradeRefusalCause : byte
 /// <summary>What connections count (meter <c>Ratatoskr.Transport</c>; docs/metrics.md). Safe on any thread.</summary>
 internal sealed class TransportMetrics
 {
+    /// <summary>Spans: <c>upgrade</c>.</summary>
+    public static readonly ActivitySource Traces = new(SyncTransport.MeterName);
+
     private readonly Tally _active;
     private readonly Tally _accepted;
     private readonly TallySet<UpgradeRefusalCause> _refused;

@@ -42,6 +42,9 @@ public sealed class AccessResolver : IAccessPolicy
     /// <summary>A document by any of its names, expired ones too, as of the last change of access that is in force.</summary>
     public ValueTask<DocumentRecord?> FindAsync(string name, CancellationToken stop) => _records.FindAsync(name, stop);
 
+    /// <summary>Documents' records in memory.</summary>
+    public int RecordCount => _records.Count;
+
     public bool TryDecide(Principal principal, DocumentId document, Timestamp now, out AccessDecision decision)
     {
         decision = default;

@@ -29,6 +29,9 @@ public sealed class DocumentDirectory(IAccountStore accounts, IChunkStore chunks
     /// </summary>
     public Func<DocumentId, string, long, Task>? DeleteContent { get; set; }
 
+    /// <summary>Counts what is refused; the engine's.</summary>
+    public EngineMetrics? Metrics { get; set; }
+
     /// <summary>Finds a document by any of its names, for somebody who wants to read it, or more.</summary>
     public async ValueTask<DirectoryAnswer> FindAsync(Principal principal, string name, Permission needed, CancellationToken stop)
     {
@@ -216,6 +219,7 @@ public sealed class DocumentDirectory(IAccountStore accounts, IChunkStore chunks
             case RegisterResult.AutomergeIdTaken:
                 return DirectoryAnswer.Refuse(RefusalKind.Conflict, "Automerge document ID is already registered");
             case RegisterResult.QuotaExceeded:
+                Metrics?.QuotaExceeded("maxDocuments");
                 return new DirectoryAnswer(null, new Refusal(RefusalKind.QuotaExceeded, "You have as many documents as you may have", outcome.Current, user.Quotas.MaxDocuments));
             case RegisterResult.NoUser:
                 return DirectoryAnswer.Refuse(RefusalKind.NoUser, "User not found");

@@ -276,7 +276,12 @@ internal sealed class ChangeIntake(Shard shard)
         document.Writes.HoldIfPerhapsAuthor(link);
         link.Heard = true;
         link.ClaimsUnknown = !SyncSession.Receive(graph, link.State, message, headsBefore, ignoreChanges).WeHaveTheirHeads;
-        if (!shard.RechargeLink(link)) effects.Close(link.Session, CloseCode.TryAgainLater, "the states of all peers take too much memory");
+        if (!shard.RechargeLink(link))
+        {
+            shard.Metrics.DocumentRefused(DocumentRefusal.Memory);
+            effects.Close(link.Session, CloseCode.TryAgainLater, "the states of all peers take too much memory");
+        }
+
         link.Provides = graph.Count == 0 && message.Heads.Length > 0;
         link.Wants = graph.Count == 0 && message.Heads.Length == 0;
         if (link.Wants) link.WantsUntil = now.AfterMs(shard.Limits.ProviderTimeoutMs);

@@ -21,10 +21,15 @@ public sealed class DocumentContents
     // A change got lost because its document was read anew just then; that this happens again and again is not to be expected.
     private const int AttemptsMax = 4;
 
+    // Documents that are read for the API before there is memory to open them: the others wait with nothing in their hands.
+    private const int ReadsMax = 16;
+
     private readonly SessionHost _host;
     private readonly IChunkStore _store;
     private readonly DocumentOptions _options;
     private readonly ViewGate _gate;
+    private readonly ViewGate _reads = new(ReadsMax, long.MaxValue);
+    private int _openings;
     private int _peers;
 
     internal DocumentContents(SessionHost host, IChunkStore store, ulong hashKey)
@@ -34,6 +39,9 @@ public sealed class DocumentContents
         _options = new DocumentOptions { HashKey = hashKey, ChangeLimits = host.Limits.Change, DocumentLimits = host.Limits.Document };
         _gate = new ViewGate(Math.Max(1, Environment.ProcessorCount), host.Limits.MemoryBudgetBytes / 4);
     }
+
+    /// <summary>Documents that are open for the API, or wait to be.</summary>
+    public int Openings => Volatile.Read(ref _openings);
 
     /// <summary>What is committed, as of one instant.</summary>
     public ValueTask<StoredDocument> ReadAsync(DocumentId id, CancellationToken stop) => _store.LoadAsync(id, stop);
@@ -54,16 +62,23 @@ public sealed class DocumentContents
     /// <exception cref="AutomergeFormatException">What is stored is damaged, or larger than documents may be.</exception>
     public async Task<T> OpenAsync<T>(DocumentId id, ActorId actor, Func<Document, T> use, CancellationToken stop)
     {
-        StoredDocument stored = await _store.LoadAsync(id, stop);
-        long bytes = Measure(stored);
-        await _gate.EnterAsync(bytes, stop);
+        Interlocked.Increment(ref _openings);
         try
         {
-            return await Task.Run(() => use(Load(id, stored, actor)), stop);
+            await _reads.EnterAsync(0, stop);
+            try
+            {
+                StoredDocument stored = await _store.LoadAsync(id, stop);
+                return await OpenAsync(id, stored, actor, use, stop);
+            }
+            finally
+            {
+                _reads.Leave(0);
+            }
         }
         finally
         {
-            _gate.Leave(bytes);
+            Interlocked.Decrement(ref _openings);
         }
     }
 
@@ -84,6 +99,20 @@ public sealed class DocumentContents
         }
 
         return new Submission(SubmissionResult.Unavailable);
+    }
+
+    private async Task<T> OpenAsync<T>(DocumentId id, StoredDocument stored, ActorId actor, Func<Document, T> use, CancellationToken stop)
+    {
+        long bytes = Measure(stored);
+        await _gate.EnterAsync(bytes, stop);
+        try
+        {
+            return await Task.Run(() => use(Load(id, stored, actor)), stop);
+        }
+        finally
+        {
+            _gate.Leave(bytes);
+        }
     }
 
     private async Task<Submission> SubmitOnceAsync(

@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using System.Text;
 using Ratatoskr.Engine.Access;
 using Ratatoskr.Engine.Buffers;
@@ -305,6 +306,7 @@ public sealed class PeerSession : IPeerSession
     // Asks who this is, and makes it so. What is revoked while the question is under way is asked about again.
     private async ValueTask<Admission> AdmitAsync(Credentials credentials, string? onlyUser = null)
     {
+        using Activity? span = EngineMetrics.Traces.StartActivity("sign-in");
         Timestamp now = _host.Clock.Now;
         if (credentials.Token is not null && _limits is not null && !_limits.MayTryToken(now, out int retryAfter)) return Admission.TooMany("Too many invalid tokens", retryAfter);
         for (int i = 0; i < RevocationsMax; i++)

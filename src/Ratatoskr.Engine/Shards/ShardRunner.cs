@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using Automerge.Changes;
 using Ratatoskr.Engine.Buffers;
 using Ratatoskr.Engine.Documents;
@@ -252,6 +253,7 @@ internal sealed class ShardRunner : IThreadPoolWorkItem, IEffects
     private async Task LoadAsync(DocumentId id, IReadOnlySet<ChangeHash>? quarantine)
     {
         ShardInput input = new() { Kind = ShardInputKind.Loaded, Document = id };
+        using Activity? span = EngineMetrics.Traces.StartActivity("load");
         long start = _clock.Start();
         try
         {
@@ -361,6 +363,7 @@ internal sealed class ShardRunner : IThreadPoolWorkItem, IEffects
     private async Task CompactAsync(CompactionJob job, SnapshotBody body, Fence fence)
     {
         ShardInput input = new() { Kind = ShardInputKind.Compacted, Document = job.Document.Id, Result = job, Outcome = AppendOutcome.Unknown };
+        using Activity? span = EngineMetrics.Traces.StartActivity("compact");
         try
         {
             bool swapped = await _store.CompactAsync(job.Document.Id, job.Read, body, new TailRange(job.Stored.Sequence), fence, CancellationToken.None);

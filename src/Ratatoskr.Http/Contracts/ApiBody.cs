@@ -28,6 +28,9 @@ internal sealed class ApiBody : IDisposable
     {
     }
 
+    /// <summary>Bytes of all bodies.</summary>
+    public static long Held => Volatile.Read(ref s_held);
+
     /// <summary>The object.</summary>
     public JsonElement Root => _json!.RootElement;
 

@@ -9,6 +9,7 @@ using Ratatoskr.Engine.Access;
 using Ratatoskr.Engine.Limits;
 using Ratatoskr.Engine.Storage;
 using Ratatoskr.Http.Contracts;
+using Ratatoskr.Http.Monitoring;
 using Ratatoskr.Http.Oidc;
 using Ratatoskr.Http.Oidc.Development;
 using Ratatoskr.Http.Tokens;
@@ -86,6 +87,7 @@ public static partial class AuthEndpoints
         }
         catch (OidcException e)
         {
+            services.Metrics?.Ended(SignInOutcome.Failed);
             LogFailed(services.Options.Log, e.Message);
             await ErrorAnswers.WriteAsync(context, StatusCodes.Status502BadGateway, "provider_unavailable", "The sign-in provider cannot be used now").ConfigureAwait(false);
             return;
@@ -93,10 +95,12 @@ public static partial class AuthEndpoints
 
         if (!services.PendingLogins.TryAdd(login))
         {
+            services.Metrics?.Ended(SignInOutcome.Busy);
             await ErrorAnswers.WriteAsync(context, StatusCodes.Status503ServiceUnavailable, "service_busy", "Too many sign-ins are under way").ConfigureAwait(false);
             return;
         }
 
+        services.Metrics?.Begun();
         context.Response.Headers.CacheControl = "no-store";
         if (context.Request.Headers.Accept.ToString().Contains("application/json", StringComparison.OrdinalIgnoreCase))
             await context.Response.WriteAsJsonAsync(new LoginBody(authorization.AbsoluteUri, login.State), AuthJson.Default.LoginBody).ConfigureAwait(false);
@@ -139,6 +143,7 @@ public static partial class AuthEndpoints
 
         if (services.PendingLogins.Take(state) is not { } login)
         {
+            services.Metrics?.Ended(SignInOutcome.Unknown);
             await RequestBody.InvalidAsync(context, "Invalid or expired state").ConfigureAwait(false);
             return;
         }
@@ -152,6 +157,7 @@ public static partial class AuthEndpoints
                 string said = OidcJson.Quote(error), description = OidcJson.Quote(One(query["error_description"]));
                 LogRefused(services.Options.Log, said, description);
                 bool denied = error is "access_denied" or "login_required" or "consent_required" or "interaction_required";
+                services.Metrics?.Ended(denied ? SignInOutcome.Denied : SignInOutcome.Failed);
                 await FailAsync(context, login, denied ? StatusCodes.Status403Forbidden : StatusCodes.Status502BadGateway, denied ? "access_denied" : "auth_failed",
                     denied ? "The sign-in was cancelled at the provider" : "The provider could not sign you in").ConfigureAwait(false);
                 return;
@@ -159,10 +165,12 @@ public static partial class AuthEndpoints
 
             SignedInUser user = await services.Client.ExchangeAsync(code!, login, context.RequestAborted).ConfigureAwait(false);
             UserRecord record = await services.Options.Store.SignInAsync(services.Client.Settings.UserIdPrefix + user.Subject, user.Email, user.Name, context.RequestAborted).ConfigureAwait(false);
+            services.Metrics?.Ended(login.Program is null ? SignInOutcome.Session : SignInOutcome.Program);
             await WelcomeAsync(context, services, login, record).ConfigureAwait(false);
         }
         catch (OidcException e)
         {
+            services.Metrics?.Ended(SignInOutcome.Failed);
             LogFailed(services.Options.Log, e.Message);
             await FailAsync(context, login, StatusCodes.Status500InternalServerError, "auth_failed", "Authentication failed").ConfigureAwait(false);
         }

@@ -1,9 +1,11 @@
+using System.Diagnostics.Metrics;
 using System.Security.Cryptography.X509Certificates;
 using Microsoft.AspNetCore.Http;
 using Microsoft.Extensions.Logging;
 using Ratatoskr.Engine;
 using Ratatoskr.Engine.Limits;
 using Ratatoskr.Engine.Storage;
+using Ratatoskr.Http.Monitoring;
 using Ratatoskr.Http.Oidc;
 using Ratatoskr.Http.Oidc.Development;
 using Ratatoskr.Http.Tokens;
@@ -28,6 +30,9 @@ public sealed record AuthOptions
     public required RateLimiter Limiter { get; init; }
 
     public required ILogger Log { get; init; }
+
+    /// <summary>null: nobody wants to know what is counted.</summary>
+    public IMeterFactory? Meters { get; init; }
 
     public TimeProvider Time { get; init; } = TimeProvider.System;
 
@@ -70,6 +75,8 @@ public sealed class AuthServices : IDisposable
             DevelopmentProvider = new DevelopmentProvider(options.Address, options.Time);
             _development = new Lazy<OidcClient>(() => DevelopmentProvider.MakeClient(options.Certificate)); // the port is known when the first sign-in begins
         }
+
+        if (options.Meters is { } meters) Metrics = new SignInMetrics(meters, this);
     }
 
     public BearerAuthentication Bearer { get; }
@@ -81,6 +88,8 @@ public sealed class AuthServices : IDisposable
     internal OidcClient Client => _client ?? _development!.Value;
 
     internal DevelopmentProvider? DevelopmentProvider { get; }
+
+    internal SignInMetrics? Metrics { get; }
 
     internal UserSessions UserSessions { get; }
 

@@ -40,7 +40,15 @@ public sealed class MetricsReader : IDisposable
         {
             MetricFamily[] families = Families();
             foreach (MetricFamily family in families) family.ForgetObserved();
-            _listener.RecordObservableInstruments();
+            try
+            {
+                _listener.RecordObservableInstruments();
+            }
+            catch (AggregateException)
+            {
+                // Something that is being closed did not know; the others are shown.
+            }
+
             return PrometheusText.Write(Families());
         }
     }

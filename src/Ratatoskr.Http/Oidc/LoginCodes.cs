@@ -13,6 +13,14 @@ internal sealed class LoginCodes(TimeProvider time, int max = 1000)
     private readonly Dictionary<string, GrantedLogin> _byCode = new(StringComparer.Ordinal);
     private readonly Queue<string> _byAge = new();
 
+    public int Count
+    {
+        get
+        {
+            lock (_gate) return _byCode.Count;
+        }
+    }
+
     public string Add(string userId, ProgramLogin program)
     {
         string code = Pkce.RandomText();

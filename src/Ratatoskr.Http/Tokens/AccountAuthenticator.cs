@@ -19,6 +19,9 @@ public sealed class AccountAuthenticator(IAccountStore store, SessionTokens sess
     private readonly CredentialCache<string, Known> _sessions = new(CacheEntriesMax);
     private readonly CredentialCache<UInt128, Known> _tokens = new(CacheEntriesMax);
 
+    /// <summary>Credentials in memory.</summary>
+    internal int CachedCount => _sessions.Count + _tokens.Count;
+
     public ValueTask<AuthenticationResult> AuthenticateAsync(Credentials credentials, ConnectionInfo connection)
     {
         if (credentials.Token is not { Length: > 0 } token)

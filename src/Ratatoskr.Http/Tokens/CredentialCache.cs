@@ -18,6 +18,8 @@ internal sealed class CredentialCache<TKey, TValue>(int capacity)
     /// <summary>Read it before asking the store.</summary>
     public long Generation => Volatile.Read(ref _generation);
 
+    public int Count => Volatile.Read(ref _count);
+
     public TValue? Find(TKey key) => _known.GetValueOrDefault(key);
 
     /// <param name="asked">The <see cref="Generation"/> from before the store was asked.</param>

@@ -7,6 +7,7 @@ using Ratatoskr.Http.Oidc;
 using Ratatoskr.Http.Tokens;
 using Ratatoskr.Protocol.Identifiers;
 using Ratatoskr.Server.Configuration;
+using Ratatoskr.Storage;
 using Ratatoskr.Storage.Faster.Folders;
 using Ratatoskr.Storage.Sqlite;
 
@@ -61,7 +62,7 @@ internal sealed partial class AccountServices : IAsyncDisposable
     public RateLimiter Limiter { get; }
 
     /// <exception cref="IOException">The database, a key or the pinned issuer stands in the way; the message is one sentence.</exception>
-    public static async Task<AccountServices> OpenAsync(ServerOptions options, IChunkStore chunks, IControlLog control, ILoggerFactory loggers)
+    public static async Task<AccountServices> OpenAsync(ServerOptions options, IChunkStore chunks, IControlLog control, StoreMetrics metrics, ILoggerFactory loggers)
     {
         if (options.Accounts.Provider is { } provider) IssuerPin.Check(options.DataDirectory, provider.Issuer, DurableFiles.Replace);
         SqliteAccountStore store = await SqliteAccountStore.OpenAsync(new SqliteAccountStoreOptions
@@ -69,6 +70,7 @@ internal sealed partial class AccountServices : IAsyncDisposable
             Folder = options.DataDirectory,
             NewDocumentId = NewDocumentId,
             DefaultQuotas = options.Accounts.DefaultQuotas,
+            Metrics = metrics,
             Logger = loggers.CreateLogger("Ratatoskr.Storage"),
         }).ConfigureAwait(false);
         try

@@ -8,8 +8,10 @@ using Ratatoskr.Engine;
 using Ratatoskr.Engine.Access;
 using Ratatoskr.Engine.Documents;
 using Ratatoskr.Engine.Limits;
+using Ratatoskr.Engine.Metering;
 using Ratatoskr.Engine.Sessions;
 using Ratatoskr.Server.Configuration;
+using Ratatoskr.Storage;
 using Ratatoskr.Storage.Embedded;
 using Ratatoskr.Storage.Faster;
 
@@ -31,13 +33,15 @@ internal sealed class EngineHost(ServerOptions options) : IEngineHost, ISyncEndp
 
     public async Task StartAsync(ILoggerFactory loggers, IMeterFactory meters, CancellationToken cancel)
     {
+        StoreMetrics metrics = new(meters);
         _store = await FasterChunkStore.OpenAsync(new FasterStoreOptions
         {
+            Metrics = metrics,
             Folder = options.DataDirectory,
             Logger = loggers.CreateLogger("Ratatoskr.Storage"),
         }).ConfigureAwait(false);
         EmbeddedControlLog control = new();
-        if (options.AccessMode == AccessMode.Accounts) Accounts = await AccountServices.OpenAsync(options, _store, control, loggers).ConfigureAwait(false); // the folder is ours by now
+        if (options.AccessMode == AccessMode.Accounts) Accounts = await AccountServices.OpenAsync(options, _store, control, metrics, loggers).ConfigureAwait(false); // the folder is ours by now
         _engine = new SyncEngine(new SyncEngineOptions
         {
             Store = _store,
@@ -54,16 +58,16 @@ internal sealed class EngineHost(ServerOptions options) : IEngineHost, ISyncEndp
             Limiter = Accounts?.Limiter,
             Addresses = options.Accounts.Clients,
             Ledger = Accounts?.Ledger,
-            Limits = new EngineLimits
+            Limits = MemoryLimits.Of(options, new EngineLimits
             {
-                MemoryBudgetBytes = (long)options.MemoryBudgetMb << 20,
                 Document = DocumentLimits.Default with { MaxRows = options.MaxDocumentRows },
                 Change = ChangeLimits.Default with { MaxOps = Math.Min(options.MaxDocumentRows, ChangeLimits.Default.MaxOps) },
                 TailChangesMax = options.CompactAfterChanges,
                 Validation = options.Validation,
-            },
+            }),
         });
-        if (Accounts is not null) Accounts.Directory.DeleteContent = _engine.DeleteAsync;
+        _engine.Metrics.Meter.ShowLevel("ratatoskr.control_log.waiting", "{change}", "changes of access that are not in force yet", () => control.Waiting);
+        if (Accounts is not null) Connect(Accounts, _engine);
     }
 
     public Task CommitAsync(CancellationToken cancel) => _engine!.CommitAsync(cancel);
@@ -75,6 +79,13 @@ internal sealed class EngineHost(ServerOptions options) : IEngineHost, ISyncEndp
         if (_engine is not null) await _engine.DisposeAsync().ConfigureAwait(false);
         if (Accounts is not null) await Accounts.DisposeAsync().ConfigureAwait(false);
         if (_store is not null) await _store.DisposeAsync().ConfigureAwait(false);
+    }
+
+    private static void Connect(AccountServices accounts, SyncEngine engine)
+    {
+        accounts.Directory.DeleteContent = engine.DeleteAsync;
+        accounts.Directory.Metrics = engine.Metrics;
+        engine.Metrics.Meter.ShowLevel("ratatoskr.access.records", "{document}", "documents whose owner and access list are in memory", () => accounts.Access.RecordCount);
     }
 
     private static ulong RandomKey()

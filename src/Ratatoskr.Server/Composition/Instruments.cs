@@ -14,7 +14,7 @@ internal static class Instruments
         ["System.Runtime"] = new HashSet<string>
         {
             "dotnet.process.cpu.time", "dotnet.process.memory.working_set", "dotnet.gc.collections", "dotnet.gc.heap.total_allocated",
-            "dotnet.gc.last_collection.heap.size", "dotnet.gc.pause.time", "dotnet.thread_pool.thread.count", "dotnet.thread_pool.queue.length",
+            "dotnet.gc.last_collection.heap.size", "dotnet.gc.pause.time",
             "dotnet.monitor.lock_contentions", "dotnet.exceptions",
         },
         ["Microsoft.AspNetCore.Hosting"] = new HashSet<string> { "http.server.request.duration", "http.server.active_requests" },

@@ -30,6 +30,7 @@ internal sealed class ServerHost : IAsyncDisposable
     private readonly ILogger _log;
     private readonly PublicAddress _publicAddress;
     private readonly MetricsReader _metrics;
+    private readonly Telemetry? _telemetry;
     private AuthServices? _auth;
     private volatile bool _stopping;
 
@@ -38,7 +39,7 @@ internal sealed class ServerHost : IAsyncDisposable
         _options = options;
         _engine = engine;
         HashSet<string> origins = [.. options.Accounts.CorsAllowedOrigins];
-        TransportOptions transport = new() { AllowsOrigin = origins.Count == 0 ? null : origins.Contains };
+        TransportOptions transport = MemoryLimits.Of(options, new TransportOptions { AllowsOrigin = origins.Count == 0 ? null : origins.Contains, ConnectionCountMax = options.MaxConnections });
 
         // The empty builder, so that settings come from our variables only: ASPNETCORE_URLS or a stray appsettings.json change nothing.
         WebApplicationBuilder builder = WebApplication.CreateEmptyBuilder(new WebApplicationOptions { ApplicationName = "ratatoskr" });
@@ -59,6 +60,8 @@ internal sealed class ServerHost : IAsyncDisposable
         IMeterFactory meters = _app.Services.GetRequiredService<IMeterFactory>();
         _metrics = new MetricsReader(instrument => Instruments.AreShown(instrument, meters));
         _transport = _app.Services.GetRequiredService<SyncTransport>();
+        if (options.SendsTelemetry) _telemetry = Telemetry.Start();
+        ProcessMetrics.Show(meters, () => NotReadyBecause is null);
         _log = _app.Services.GetRequiredService<ILoggerFactory>().CreateLogger("Ratatoskr.Http");
         _publicAddress = new PublicAddress(options.Accounts.BaseUrl ?? OriginOf(options.Accounts.Provider?.RedirectUri));
     }
@@ -98,6 +101,7 @@ internal sealed class ServerHost : IAsyncDisposable
         await _app.DisposeAsync().ConfigureAwait(false);
         _auth?.Dispose();
         await _engine.DisposeAsync().ConfigureAwait(false);
+        _telemetry?.Dispose();              // sends what it still has
         _metrics.Dispose();
     }
 
@@ -123,6 +127,7 @@ internal sealed class ServerHost : IAsyncDisposable
             Sessions = accounts.Sessions,
             Tokens = accounts.Tokens,
             Address = _publicAddress,
+            Meters = _app.Services.GetRequiredService<IMeterFactory>(),
             Limiter = accounts.Limiter,
             Log = _log,
             Clients = _options.Accounts.Clients,
@@ -139,6 +144,8 @@ internal sealed class ServerHost : IAsyncDisposable
         _app.MapLater(_auth.Bearer);
         _app.MapOpenApi();
     }
+
+    private string? NotReadyBecause => _stopping ? "the server stops" : _engine.NotReadyBecause;
 
     private static Uri? OriginOf(Uri? redirect) => redirect is null ? null : new Uri(redirect.GetLeftPart(UriPartial.Authority));
 
@@ -233,6 +240,6 @@ internal sealed class ServerHost : IAsyncDisposable
 
     private sealed class Readiness(ServerHost host) : IReadiness
     {
-        public string? NotReadyBecause => host._stopping ? "the server stops" : host._engine.NotReadyBecause;
+        public string? NotReadyBecause => host.NotReadyBecause;
     }
 }

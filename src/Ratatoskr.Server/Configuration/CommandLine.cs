@@ -30,12 +30,16 @@ internal static class CommandLine
                             what a user may have (10000, 10485760 and 1073741824 bytes)
           SHARDS            loops that work on documents (one per core)
           MEMORY_BUDGET_MB  memory for documents and buffers (512)
+          MAX_CONNECTIONS   WebSockets open at a time (20000)
+          MAX_MESSAGE_MB    largest message, and document brought whole (100, or what memory allows)
           MAX_DOCUMENT_ROWS operations of one document; beyond them it can be read only (16777216)
           COMPACT_AFTER_CHANGES
                             changes kept one by one before they are folded together (1000)
           VALIDATION        enforce or observe: refuse changes that break a document, or only log them (enforce)
           TLS_CERT, TLS_KEY PEM files of a certificate and its key; both or neither
           LOG_FORMAT        text or json, on standard error (text)
+          OTEL_EXPORTER_OTLP_ENDPOINT
+                            where metrics and traces are sent; the other OTEL_ variables go with it (nowhere)
           METRICS_TOKEN     who brings it may read /metrics, at least 16 bytes (this machine may)
 
         Exit codes: 0 stopped by SIGTERM or SIGINT, 1 could not start or failed, 2 a setting cannot be used.

@@ -30,7 +30,10 @@ internal sealed record ServerOptions
     private const int DocumentRowsMax = 1 << 28;
     private const int CompactAfterChangesMin = 10;
     private const int CompactAfterChangesMax = 1_000_000;
+    private const int ConnectionsMax = 1_000_000;
+    private const int MessageMbMax = 1_024;
     private const int MetricsTokenBytesMin = 16;
+    private const string OtlpEndpoint = "OTEL_EXPORTER_OTLP_ENDPOINT";
 
     /// <summary>0: any free one.</summary>
     public int Port { get; init; } = 4151;
@@ -51,6 +54,12 @@ internal sealed record ServerOptions
     /// <summary>What documents and buffers may take together; the runtime's own memory comes on top.</summary>
     public int MemoryBudgetMb { get; init; } = 512;
 
+    /// <summary>WebSockets open at a time.</summary>
+    public int MaxConnections { get; init; } = 20_000;
+
+    /// <summary>Largest message, so also the largest document that a peer can bring whole; null: as much as memory allows, and no more than other servers take.</summary>
+    public int? MaxMessageMb { get; init; }
+
     /// <summary>Operations of one document, deleted ones and the mentions of what replaced them included; beyond them it cannot be written.</summary>
     public int MaxDocumentRows { get; init; } = 16 << 20;
 
@@ -66,6 +75,9 @@ internal sealed record ServerOptions
     /// <summary>Who brings it may read <c>/metrics</c>, UTF-8; null: this machine may.</summary>
     public byte[]? MetricsToken { get; init; }
 
+    /// <summary>Metrics and traces are sent to a collector: OpenTelemetry's own variables say where and how.</summary>
+    public bool SendsTelemetry { get; init; }
+
     /// <summary>Reads the settings; a variable that is empty counts as not set.</summary>
     /// <param name="variable">An environment variable by its name.</param>
     /// <exception cref="SettingException">The first one that cannot be used.</exception>
@@ -74,6 +86,11 @@ internal sealed record ServerOptions
         ServerOptions defaults = new();
         AccessMode mode = Access(Text("ACCESS_MODE"));
         AccountSettings accounts = AccountSettings.Read(Text);
+
+        int budgetMb = Number("MEMORY_BUDGET_MB", MemoryBudgetMbMin, MemoryBudgetMbMax, defaults.MemoryBudgetMb);
+        int messageMb = Number("MAX_MESSAGE_MB", 0, MessageMbMax, 0);
+        if (messageMb > MemoryLimits.MessageMbMax(budgetMb))
+            throw new SettingException("MAX_MESSAGE_MB", Text("MAX_MESSAGE_MB")!, $"with MEMORY_BUDGET_MB={budgetMb} it can be {MemoryLimits.MessageMbMax(budgetMb)} at most");
 
         // With somebody to sign people in, the server is for others too; without, for this machine alone.
         IPAddress? address = Host(Text("HOST"), mode == AccessMode.Accounts && accounts.Provider is not null ? IPAddress.Any : defaults.Address);
@@ -86,13 +103,16 @@ internal sealed record ServerOptions
             AccessMode = mode,
             Accounts = accounts,
             ShardCount = Number("SHARDS", 1, ShardCountMax, defaults.ShardCount),
-            MemoryBudgetMb = Number("MEMORY_BUDGET_MB", MemoryBudgetMbMin, MemoryBudgetMbMax, defaults.MemoryBudgetMb),
+            MemoryBudgetMb = budgetMb,
+            MaxConnections = Number("MAX_CONNECTIONS", 1, ConnectionsMax, defaults.MaxConnections),
+            MaxMessageMb = messageMb == 0 ? null : messageMb,
             MaxDocumentRows = Number("MAX_DOCUMENT_ROWS", DocumentRowsMin, DocumentRowsMax, defaults.MaxDocumentRows),
             CompactAfterChanges = Number("COMPACT_AFTER_CHANGES", CompactAfterChangesMin, CompactAfterChangesMax, defaults.CompactAfterChanges),
             Validation = ValidationOf(Text("VALIDATION")),
             Tls = TlsFiles.Read(Text("TLS_CERT"), Text("TLS_KEY")),
             LogFormat = Log(Text("LOG_FORMAT")),
             MetricsToken = TokenOf(Text("METRICS_TOKEN")),
+            SendsTelemetry = IsEndpoint(Text(OtlpEndpoint)),
         };
 
         string? Text(string name) => variable(name)?.Trim() is { Length: > 0 } value ? value : null;
@@ -137,6 +157,14 @@ internal sealed record ServerOptions
         "open" => AccessMode.Open,
         _ => throw new SettingException("ACCESS_MODE", text, "it must be accounts or open"),
     };
+
+    private static bool IsEndpoint(string? text)
+    {
+        if (text is null) return false;
+        return Uri.TryCreate(text, UriKind.Absolute, out Uri? uri) && uri.Scheme is "http" or "https"
+            ? true
+            : throw new SettingException(OtlpEndpoint, text, "it must be an http or https address");
+    }
 
     private static byte[]? TokenOf(string? text)
     {

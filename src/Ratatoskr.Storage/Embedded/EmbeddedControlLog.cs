@@ -25,6 +25,9 @@ public sealed class EmbeddedControlLog : IControlLog
 
     public ChannelReader<ControlInput> Inputs => _inputs.Reader;
 
+    /// <summary>Changes that are not in force yet. Any thread.</summary>
+    public long Waiting => (long)(Volatile.Read(ref _last) - Volatile.Read(ref _applied));
+
     public ValueTask<ControlNumber> AppendAsync(ControlChange change, CancellationToken stop)
     {
         ArgumentNullException.ThrowIfNull(change);

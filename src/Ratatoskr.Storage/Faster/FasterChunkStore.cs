@@ -1,5 +1,7 @@
 using System.Diagnostics;
+using System.Diagnostics.Metrics;
 using Automerge.Changes;
+using Ratatoskr.Engine.Metering;
 using Ratatoskr.Engine.Storage;
 using Ratatoskr.Protocol.Identifiers;
 using Ratatoskr.Storage.Faster.Folders;
@@ -161,6 +163,7 @@ public sealed class FasterChunkStore : IChunkStore, IAsyncDisposable
             options.Validate();
             StoreWriter writer = new(options, folder);
             store = new FasterChunkStore(options, folder, writer);
+            if (options.Metrics is { } metrics) store.ShowLevels(metrics.Meter, Stopwatch.GetElapsedTime(start));
             options.Logger.StoreOpened(folder.Root, writer.Replayed, (long)Stopwatch.GetElapsedTime(start).TotalMilliseconds);
         }
         catch (Exception e)
@@ -172,6 +175,18 @@ public sealed class FasterChunkStore : IChunkStore, IAsyncDisposable
 
         opened.SetResult(store);
         store.Work();
+    }
+
+    private void ShowLevels(Meter meter, TimeSpan recovery)
+    {
+        meter.ShowLevel("ratatoskr.store.writes.waiting", "{operation}", "store operations that wait for the writer", () => _writer.Queue.Count);
+        meter.ShowLevel("ratatoskr.store.reads.waiting", "{operation}", "store operations that wait for a reader", () => _readers.Waiting);
+        meter.ShowLevel("ratatoskr.journal.size", "By", "bytes of the journal since the checkpoint that it was cut at", () => _writer.Journal.TailAddress - _writer.Journal.BeginAddress);
+        meter.ShowLevel("ratatoskr.table.size", "By", "bytes of the document table, dead records included", () => _writer.Documents.TailAddress - _writer.Documents.BeginAddress);
+        meter.ShowGauge("ratatoskr.table.memory.limit", "By", "what the document table may hold in memory", () => _options.TableMemoryBytes);
+        meter.ShowGauge("ratatoskr.disk.reserve", "By", "free space below which nothing is written", () => _options.ReserveBytes);
+        meter.ShowGauge("ratatoskr.recovery.entries", "{entry}", "journal entries read at the start; 0 after a clean stop", () => ReplayedEntries);
+        meter.CreateObservableGauge("ratatoskr.recovery.duration", () => recovery.TotalSeconds, "s", "time the start took to open the store and read these");
     }
 
     private void Work()

@@ -59,6 +59,9 @@ public sealed record FasterStoreOptions
     /// </summary>
     public bool AcceptDamagedJournal { get; init; }
 
+    /// <summary>Counts; null: nobody wants to know.</summary>
+    public StoreMetrics? Metrics { get; init; }
+
     public ILogger Logger { get; init; } = NullLogger.Instance;
 
     public TimeProvider Time { get; init; } = TimeProvider.System;

@@ -1,4 +1,5 @@
 using Ratatoskr.Engine.Access;
+using Ratatoskr.Engine.Metering;
 using Ratatoskr.Engine.Storage;
 using Ratatoskr.Protocol.Identifiers;
 using Ratatoskr.Storage.Sqlite.Calls;
@@ -173,8 +174,8 @@ public sealed class SqliteAccountStore : IAccountStore, IAsyncDisposable
         ReaderThreads lists;
         try
         {
-            readers = new ReaderThreads(file, options.ReaderThreads, options.QueueLength);
-            lists = new ReaderThreads(file, options.ListThreads, options.QueueLength);
+            readers = new ReaderThreads(file, options.ReaderThreads, options.QueueLength, options.Metrics);
+            lists = new ReaderThreads(file, options.ListThreads, options.QueueLength, options.Metrics);
         }
         catch
         {
@@ -185,7 +186,25 @@ public sealed class SqliteAccountStore : IAccountStore, IAsyncDisposable
 
         WriterThread writer = new(connection, options);
         options.Logger.AccountsOpened(file, SqliteLibrary.Version, (long)options.Time.GetElapsedTime(started).TotalMilliseconds);
+        if (options.Metrics is { } metrics)
+        {
+            metrics.Meter.ShowLevels<AccountCalls>("ratatoskr.accounts.waiting", "{call}", "queue", "calls that wait for a thread with a connection", queue => queue switch
+            {
+                AccountCalls.Write => writer.Queue.Count,
+                AccountCalls.Read => readers.Queue.Count,
+                _ => lists.Queue.Count,
+            });
+            metrics.Meter.ShowGauge("ratatoskr.accounts.waiting.limit", "{call}", "calls that may wait in each of these queues; callers of more wait before them", () => options.QueueLength);
+        }
+
         return new SqliteAccountStore(options, file, writer, readers, lists);
+    }
+
+    private enum AccountCalls : byte
+    {
+        Write,
+        Read,
+        List,
     }
 
     private ValueTask<T> Write<T>(Func<Connection, T> work, CancellationToken stop) => _writer.Queue.Add(work, stop);

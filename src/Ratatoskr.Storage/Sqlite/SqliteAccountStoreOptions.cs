@@ -32,6 +32,9 @@ public sealed record SqliteAccountStoreOptions
     /// <summary>How long uses of API tokens are gathered before they are written.</summary>
     public TimeSpan TokenUseInterval { get; init; } = TimeSpan.FromSeconds(5);
 
+    /// <summary>Counts; null: nobody wants to know.</summary>
+    public StoreMetrics? Metrics { get; init; }
+
     public ILogger Logger { get; init; } = NullLogger.Instance;
 
     public TimeProvider Time { get; init; } = TimeProvider.System;

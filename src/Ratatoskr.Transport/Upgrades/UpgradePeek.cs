@@ -120,10 +120,16 @@ internal sealed class UpgradePeek(SyncTransport transport, ConnectionDelegate ne
             return;
         }
 
-        // Flushed by itself: the client speaks first, so there is nothing to send along.
-        PipeWriter output = context.Transport.Output;
-        output.Advance(UpgradeResponse.Write(output.GetSpan(UpgradeResponse.LengthMax), request.Key));
-        if (!await TryFlushAsync(output).ConfigureAwait(false))
+        bool granted;
+        using (TransportMetrics.Traces.StartActivity("upgrade", ActivityKind.Server))
+        {
+            // Flushed by itself: the client speaks first, so there is nothing to send along.
+            PipeWriter output = context.Transport.Output;
+            output.Advance(UpgradeResponse.Write(output.GetSpan(UpgradeResponse.LengthMax), request.Key));
+            granted = await TryFlushAsync(output).ConfigureAwait(false);
+        }
+
+        if (!granted)
         {
             transport.Leave();
             return;

@@ -23,6 +23,7 @@ internal sealed class Journal : IDisposable
     private readonly JournalCommits _commits;
     private readonly FasterLog _log;
     private readonly byte[] _scratch;
+    private readonly StoreMetrics? _metrics;
     private readonly long _segmentBytes;
     private long _lastEntry;
     private long _committedTail;
@@ -30,6 +31,7 @@ internal sealed class Journal : IDisposable
     private Journal(DataFolder folder, FasterStoreOptions options)
     {
         _folder = folder;
+        _metrics = options.Metrics;
         _segmentBytes = options.JournalSegmentBytes;
         _scratch = GC.AllocateUninitializedArray<byte>(options.PageBytes);
         Incarnation = folder.NextIncarnation();
@@ -95,6 +97,7 @@ internal sealed class Journal : IDisposable
     {
         int length = JournalEntry.Write(_scratch, header with { Incarnation = Incarnation, Previous = _lastEntry }, id, heads, body);
         _lastEntry = _log.Enqueue(_scratch.AsSpan(0, length));
+        _metrics?.Enqueued(length);
         return new EntryPosition(Incarnation, _lastEntry);
     }
 
@@ -102,11 +105,14 @@ internal sealed class Journal : IDisposable
     /// <exception cref="FasterException">The device failed; nothing can be said about what was enqueued, and this journal is of no more use.</exception>
     public void Commit()
     {
+        using Activity? span = StoreMetrics.Traces.StartActivity("commit");
+        long start = Stopwatch.GetTimestamp();
         _commits.LastEntry = _lastEntry;
         Task commit = _log.CommitAsync().AsTask();
         if (!commit.IsCompleted) Task.WaitAny(commit, _commits.Failed);
         if (!commit.IsCompleted) _commits.Failed.GetAwaiter().GetResult();
         commit.GetAwaiter().GetResult();
+        _metrics?.Committed(Stopwatch.GetElapsedTime(start));
         LastCommitted = _lastEntry;
         _committedTail = _log.TailAddress;
         _commits.Confirm();

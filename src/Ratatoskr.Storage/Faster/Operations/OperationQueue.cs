@@ -12,6 +12,15 @@ internal sealed class OperationQueue
     private bool _taking;
     private bool _closed;
 
+    /// <summary>Operations that wait.</summary>
+    public int Count
+    {
+        get
+        {
+            lock (_gate) return _waiting.Count;
+        }
+    }
+
     /// <returns>false: closed.</returns>
     public bool TryAdd(StoreOperation operation)
     {

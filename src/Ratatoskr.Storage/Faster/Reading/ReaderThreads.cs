@@ -25,6 +25,9 @@ internal sealed class ReaderThreads : IDisposable
         }
     }
 
+    /// <summary>Calls that wait.</summary>
+    public int Waiting => _waiting.Count;
+
     /// <summary>Runs <paramref name="work"/> on a reader thread.</summary>
     public Task<T> Run<T>(Func<DocumentReader, T> work, CancellationToken stop)
     {

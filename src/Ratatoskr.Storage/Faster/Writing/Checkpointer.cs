@@ -23,6 +23,7 @@ internal sealed class Checkpointer
     private readonly List<Action> _waiting = [];
     private readonly List<Action> _served = [];
     private CheckpointRecord? _running;
+    private long _began;
     private Task _work = Task.CompletedTask;
     private long _dueJournal;
     private long _dueTable;
@@ -91,6 +92,7 @@ internal sealed class Checkpointer
         if (_table.BeginCheckpoint() is not { } checkpoint) return;
         CheckpointRecord record = new(checkpoint.Token, journal.TailAddress, liveBytes);
         _running = record;
+        _began = _options.Time.GetTimestamp();
         _demanded = false;
         _served.AddRange(_waiting);
         _waiting.Clear();
@@ -115,6 +117,7 @@ internal sealed class Checkpointer
         if (_work.Exception is { } failure)
         {
             _tableAtLast = -1;
+            _options.Metrics?.CheckpointFailed();
             _options.Logger.CheckpointFailed(_folder.Root, failure);
             return;
         }
@@ -122,6 +125,7 @@ internal sealed class Checkpointer
         journal.TruncateUntil(record.Journal);
         _table.FreeSpace();
         _table.RemoveCheckpointsExcept(record.Token);
+        _options.Metrics?.CheckpointTaken(_options.Time.GetElapsedTime(_began));
         _options.Logger.CheckpointTaken(record.Journal, record.LiveBytes, _table.TailAddress - _table.BeginAddress);
         foreach (Action done in _served) done();
         _served.Clear();

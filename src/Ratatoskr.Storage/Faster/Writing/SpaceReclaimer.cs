@@ -52,6 +52,7 @@ internal sealed class SpaceReclaimer(FasterStoreOptions options, DocumentTable d
         long scanned = _until - documents.BeginAddress;
         documents.ShiftBegin(_until);
         options.Logger.SpaceReclaimed(scanned, _copied);
+        options.Metrics?.Reclaimed(scanned, _copied);
         // Where nearly all was alive the estimate of what is dead is wrong: let the table grow before the next pass.
         _notBefore = _copied > scanned - (scanned / 4) ? documents.TailAddress + scanned : 0;
         return true;

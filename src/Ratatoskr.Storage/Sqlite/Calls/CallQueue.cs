@@ -15,6 +15,9 @@ internal sealed class CallQueue(int length, string operation, string file)
         AllowSynchronousContinuations = true,
     });
 
+    /// <summary>Calls that wait inside.</summary>
+    public int Count => _waiting.Reader.Count;
+
     public ValueTask<T> Add<T>(Func<Connection, T> work, CancellationToken stop)
     {
         Call<T> call = new(work, stop);

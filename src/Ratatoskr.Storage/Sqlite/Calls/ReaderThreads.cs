@@ -9,9 +9,11 @@ internal sealed class ReaderThreads : IDisposable
     private const string Commit = "COMMIT";
 
     private readonly List<Thread> _threads = [];
+    private readonly StoreMetrics? _metrics;
 
-    public ReaderThreads(string file, int count, int queueLength)
+    public ReaderThreads(string file, int count, int queueLength, StoreMetrics? metrics)
     {
+        _metrics = metrics;
         Queue = new CallQueue(queueLength, "read", file);
         List<Connection> connections = [];
         try
@@ -49,7 +51,7 @@ internal sealed class ReaderThreads : IDisposable
         }
     }
 
-    private static void Run(Call call, Connection connection)
+    private void Run(Call call, Connection connection)
     {
         if (!call.TryTake()) return;
         try
@@ -61,6 +63,7 @@ internal sealed class ReaderThreads : IDisposable
         catch (Exception e)
         {
             call.Refuse(Failures.Translate(e, "read", connection.File));
+            _metrics?.AccountsFailed();
             connection.TryRollBack();
             return;
         }

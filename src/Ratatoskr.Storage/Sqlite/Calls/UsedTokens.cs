@@ -2,7 +2,7 @@ namespace Ratatoskr.Storage.Sqlite.Calls;
 
 /// <summary>When API tokens were last used, gathered until the writer takes them: not a write per request.</summary>
 /// <remarks>Safe on any thread.</remarks>
-internal sealed class UsedTokens
+internal sealed class UsedTokens(StoreMetrics? metrics)
 {
     // Tokens that are in use within one interval. Beyond that, further ones are not remembered this time.
     private const int CountMax = 16 * 1024;
@@ -23,6 +23,7 @@ internal sealed class UsedTokens
         lock (_gate)
         {
             if (_used.TryGetValue(tokenId, out DateTimeOffset before) ? at > before : _used.Count < CountMax) _used[tokenId] = at;
+            else if (before == default) metrics?.TokenUseDropped();
         }
     }
 

@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using Ratatoskr.Storage.Sqlite.Databases;
 
 namespace Ratatoskr.Storage.Sqlite.Calls;
@@ -27,6 +28,7 @@ internal sealed class WriterThread : IDisposable
     {
         (_connection, _options) = (connection, options);
         Queue = new CallQueue(options.QueueLength, "write", connection.File);
+        UsedTokens = new UsedTokens(options.Metrics);
         _tokensWritten = options.Time.GetTimestamp();
         _thread = new Thread(Run) { IsBackground = true, Name = "accounts writer" };
         _thread.Start();
@@ -34,7 +36,7 @@ internal sealed class WriterThread : IDisposable
 
     public CallQueue Queue { get; }
 
-    public UsedTokens UsedTokens { get; } = new();
+    public UsedTokens UsedTokens { get; }
 
     /// <summary>Writes what waits, then closes the connection.</summary>
     public void Dispose()
@@ -69,11 +71,14 @@ internal sealed class WriterThread : IDisposable
 
     private void Write()
     {
+        using Activity? span = StoreMetrics.Traces.StartActivity("accounts commit");
+        long start = _options.Time.GetTimestamp();
         try
         {
             _connection.Prepare(Begin).Execute();
             foreach (Call call in _group) Run(call);
             _connection.Prepare(Commit).Execute();
+            _options.Metrics?.Wrote(_done.Count, _options.Time.GetElapsedTime(start));
         }
         catch (Exception e)
         {
@@ -98,6 +103,7 @@ internal sealed class WriterThread : IDisposable
             _connection.Prepare(Undo).Execute();
             _connection.Prepare(Unmark).Execute();
             call.Refuse(Failures.Translate(e, "write", _connection.File));
+            _options.Metrics?.AccountsFailed();
             return;
         }
 
@@ -120,6 +126,7 @@ internal sealed class WriterThread : IDisposable
         _connection.TryRollBack();
         Exception answer = Failures.Translate(reason, "write", _connection.File);
         foreach (Call call in _group) call.Refuse(answer);
+        _options.Metrics?.AccountsFailed();
         _group.Clear();
         _done.Clear();
         _options.Logger.WriteFailed(_connection.File, reason);
