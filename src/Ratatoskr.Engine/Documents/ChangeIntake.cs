@@ -52,6 +52,14 @@ internal sealed class ChangeIntake(Shard shard)
             return Intake.Done;
         }
 
+        if (document.CannotStore)
+        {
+            RefuseUnstored(document, link, effects);
+            Finish(document, link, message, document.Content!.Graph.Heads, true, now, effects);
+            input.Payload.Release();
+            return Intake.Done;
+        }
+
         if (link.Session.Local is { } local && !local.MayEnter(document.Content!.Graph))
         {
             input.Payload.Release();
@@ -170,6 +178,16 @@ internal sealed class ChangeIntake(Shard shard)
         return Intake.Done;
     }
 
+    /// <summary>Read-only until the store works again: it keeps its changes and is asked for them then.</summary>
+    public void RefuseUnstored(DocumentActor document, PeerLink link, IEffects effects)
+    {
+        if (link.Unstored || link.Closed) return;
+        link.Unstored = true;
+        link.UpdateReadOnly();
+        effects.SendError(shard, link.Session, ErrorCodes.StorageUnavailable, "The server cannot store changes now; it asks for them again when it can", document.Id);
+        document.Mark(link);
+    }
+
     /// <summary>Lets go of a message that nobody takes any more.</summary>
     public void Release(IngressJob job)
     {
@@ -273,7 +291,8 @@ internal sealed class ChangeIntake(Shard shard)
     {
         ChangeGraph graph = document.Content!.Graph;
         bool changed = !graph.Heads.SequenceEqual(headsBefore);
-        document.Writes.HoldIfPerhapsAuthor(link);
+        if (message.Heads.Length > 0) document.Writes.HoldIfPerhapsAuthor(link);          // who has nothing is nobody's author
+        if (document.CannotStore && link.AwaitsCommit) RefuseUnstored(document, link, effects);   // it will not be spoken to until then
         link.Heard = true;
         link.ClaimsUnknown = !SyncSession.Receive(graph, link.State, message, headsBefore, ignoreChanges).WeHaveTheirHeads;
         if (!shard.RechargeLink(link))
@@ -319,7 +338,7 @@ internal sealed class ChangeIntake(Shard shard)
 
     private void TellReadOnly(DocumentActor document, PeerLink link, IEffects effects)
     {
-        if (link.Refused) return;
+        if (link.Refused || link.OverQuotaBytes > 0 || link.Unstored) return;     // it was told why
         link.Refused = true;
         link.UpdateReadOnly();
         effects.SendError(shard, link.Session, ErrorCodes.PermissionDenied, "Write access required to apply changes", document.Id);

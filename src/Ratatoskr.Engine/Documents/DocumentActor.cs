@@ -76,6 +76,9 @@ internal sealed class DocumentActor
     /// <summary>When a peer last sent changes.</summary>
     public Timestamp LastWritten { get; set; }
 
+    /// <summary>Changes that were taken cannot be stored now: until they are, nothing new is taken, and the document can be read.</summary>
+    public bool CannotStore { get; private set; }
+
     /// <summary>A worker has the content and changes it: until it is back nothing here reads it, and nobody is spoken to.</summary>
     public bool IsLent { get; private set; }
 
@@ -335,6 +338,7 @@ internal sealed class DocumentActor
         if (outcome == AppendOutcome.Stored && error is null)
         {
             Writes.Complete(number);
+            if (CannotStore && !Writes.IsStoring) StoreWorksAgain();
             Quota.Report(now);
             Compaction.StartIfDue(now, effects);
             return;
@@ -349,7 +353,8 @@ internal sealed class DocumentActor
             return;
         }
 
-        _shard.Log.AppendFailed(Id, number, error);
+        if (!CannotStore) _shard.Log.AppendFailed(Id, number, error);
+        if (error is not null) StoreFails(effects);
         Writes.Failed();
         if (Writes.IsSettling) Reload(now, effects);
         else _shard.RetryLater(this);
@@ -374,6 +379,7 @@ internal sealed class DocumentActor
     /// <summary>Gives up what is in memory. What is not in the store is with its authors, who are asked again.</summary>
     public void GiveUp()
     {
+        if (CannotStore) StoreWorksAgain();                       // or not: the next change will show it
         Writes.Clear();
         Evict();
         foreach (PeerLink link in Links)
@@ -607,6 +613,28 @@ internal sealed class DocumentActor
         if (!_awaitsRoom || Compaction.IsUnderWay) return;
         _awaitsRoom = false;
         Resume(now, effects);
+    }
+
+    // What was taken is sent to the store again and again. Who waits for it, and who brings more, is told why nothing comes of it.
+    private void StoreFails(IEffects effects)
+    {
+        CannotStore = true;
+        foreach (PeerLink link in Links)
+        {
+            if (Writes.IsOwedTo(link)) _shard.Intake.RefuseUnstored(this, link, effects);
+        }
+    }
+
+    private void StoreWorksAgain()
+    {
+        CannotStore = false;
+        foreach (PeerLink link in Links)
+        {
+            if (!link.Unstored) continue;
+            link.Unstored = false;
+            link.UpdateReadOnly();
+            Mark(link);
+        }
     }
 
     private void LiftQuota(PeerLink link)

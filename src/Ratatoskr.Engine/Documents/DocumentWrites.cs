@@ -69,6 +69,9 @@ internal sealed class DocumentWrites(DocumentActor document, Shard shard)
         foreach (PeerLink link in document.Links) Hold(link);
     }
 
+    /// <summary>The peer waits for what is not on disk yet.</summary>
+    public bool IsOwedTo(PeerLink link) => link.AwaitsCommit || link.OwnChangesIn > Committed;
+
     // A peer that has what we have not given it may be its author: it came to us through another peer, or on the peer's last connection.
     public void HoldIfPerhapsAuthor(PeerLink link)
     {

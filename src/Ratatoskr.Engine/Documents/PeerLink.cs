@@ -32,8 +32,11 @@ internal sealed class PeerLink(PeerSession session, DocumentActor document)
     /// <summary>Bytes it wanted to write beyond a quota: it is read-only until there is room for them. 0: none.</summary>
     public long OverQuotaBytes { get; set; }
 
+    /// <summary>It was told that its changes cannot be stored now: it is read-only until they can.</summary>
+    public bool Unstored { get; set; }
+
     /// <summary>Its changes are not taken.</summary>
-    public bool IsReadOnly => Refused || OverQuotaBytes > 0 || !Decision.MayWrite;
+    public bool IsReadOnly => Refused || OverQuotaBytes > 0 || Unstored || !Decision.MayWrite;
 
     /// <summary>
     /// The store operation that holds this peer's last own changes. Until it is committed nothing is sent to the peer for this document:

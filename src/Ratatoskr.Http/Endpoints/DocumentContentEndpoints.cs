@@ -120,6 +120,7 @@ internal sealed class DocumentContentEndpoints(DocumentApi api)
         "permission_denied" => ApiAnswer.Error(StatusCodes.Status403Forbidden, "forbidden", refused.Message),
         "document_not_found" => ApiAnswer.NotFound(),
         "document_too_large" => ApiAnswer.Error(StatusCodes.Status413PayloadTooLarge, "document_too_large", refused.Message),
+        "storage_unavailable" => ApiAnswer.Error(StatusCodes.Status503ServiceUnavailable, "storage_unavailable", refused.Message),
         _ => ApiAnswer.Error(StatusCodes.Status500InternalServerError, "internal_error", "the change was not taken"),
     };
 }

@@ -37,5 +37,8 @@ public static class ErrorCodes
 
     public static ReadOnlySpan<byte> TooManyDocuments => "too_many_documents"u8;
 
+    /// <summary>What was taken before cannot be stored now; until it is, nothing new is taken.</summary>
+    public static ReadOnlySpan<byte> StorageUnavailable => "storage_unavailable"u8;
+
     public static ReadOnlySpan<byte> InternalError => "internal_error"u8;
 }

@@ -11,6 +11,9 @@ internal sealed class HookedStore(InMemoryChunkStore inner) : IChunkStore
 
     public bool FailsLoads { get; set; }
 
+    /// <summary>Appends are refused, as on a full disk.</summary>
+    public bool FailsAppends { get; set; }
+
     public bool HoldsLoads { get; set; }
 
     public bool HoldsStates { get; set; }
@@ -58,7 +61,8 @@ internal sealed class HookedStore(InMemoryChunkStore inner) : IChunkStore
 
     public ValueTask PeekAsync(ReadOnlyMemory<DocumentId> ids, Memory<DocumentPeek> into, CancellationToken stop) => inner.PeekAsync(ids, into, stop);
 
-    public ValueTask<AppendOutcome> AppendAsync(AppendBatch batch, Fence authorisedUnder, CancellationToken stop) => inner.AppendAsync(batch, authorisedUnder, stop);
+    public async ValueTask<AppendOutcome> AppendAsync(AppendBatch batch, Fence authorisedUnder, CancellationToken stop) =>
+        FailsAppends ? throw new IOException("no space left") : await inner.AppendAsync(batch, authorisedUnder, stop);
 
     public ValueTask<bool> DeleteAsync(DocumentId id, Fence fence, CancellationToken stop) => inner.DeleteAsync(id, fence, stop);
 

@@ -36,6 +36,7 @@ internal sealed class CrashLoop
     private readonly Random _random;
     private readonly DocumentLedger[] _documents = [.. Enumerable.Range(0, DocumentCount).Select(i => new DocumentLedger(i))];
     private readonly FasterStoreOptions _options;
+    private readonly List<string> _lives = [];
     private PowerCutFiles _files;
     private bool _failedBefore;
 
@@ -66,11 +67,19 @@ internal sealed class CrashLoop
         if (fails) (_files.FailureRate, _files.FailsIn) = (0.001 * _random.Next(1, 60), _random.Next(4) switch { 0 => "journal", 1 => "table", 2 => "checkpoint", _ => "" });
 
         PowerCutFiles disk = _files;
-        if (await OpenAsync(disk, when) is { } store)
+        _lives.Add($"{when}: cut at {disk.CutAt}, {disk.FailureRate:P1} fail in '{disk.FailsIn}'");
+        try
         {
-            if (!disk.IsCut) await CheckAsync(store, disk, when);
-            if (!disk.IsCut) await WorkAsync(store, disk);
-            await store.AbandonAsync();
+            if (await OpenAsync(disk, when) is { } store)
+            {
+                if (!disk.IsCut) await CheckAsync(store, disk, when);
+                if (!disk.IsCut) await WorkAsync(store, disk);
+                await store.AbandonAsync();
+            }
+        }
+        catch (Exception e)
+        {
+            throw new InvalidOperationException($"{string.Join('\n', _lives.TakeLast(4))}\n(cut {disk.IsCut}, {disk.Failures} failures)", e);
         }
 
         Failures += disk.Failures;
