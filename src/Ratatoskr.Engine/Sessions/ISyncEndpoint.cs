@@ -15,7 +15,7 @@ public interface ISyncEndpoint
 }
 
 /// <summary>One connection as the engine sees it: handshake, then messages to shards.</summary>
-/// <remarks>One caller at a time for the two receive methods and <see cref="Disconnected"/>; the rest is called from any thread.</remarks>
+/// <remarks>One caller at a time for the two receive methods, the batch's and <see cref="Disconnected"/>; the rest is called from any thread.</remarks>
 public interface IPeerSession
 {
     /// <summary>
@@ -41,6 +41,16 @@ public interface IPeerSession
     /// <summary>Takes one whole text message (valid UTF-8). Stock peers never send one; the original client's hello is tolerated as text.</summary>
     /// <exception cref="Ratatoskr.Protocol.ProtocolException">The peer broke the protocol; close with its code.</exception>
     ValueTask ReceiveTextAsync(ReadOnlyMemory<byte> message);
+
+    /// <summary>More has arrived than the next message: until <see cref="EndBatch"/> messages are gathered, so that documents and peers hear of them together.</summary>
+    void BeginBatch()
+    {
+    }
+
+    /// <summary>What has arrived was given: the gathered messages are dealt with before this returns. Also before a receive is awaited that has not completed.</summary>
+    void EndBatch()
+    {
+    }
 
     /// <summary>
     /// The connection's queue has drained: slow readers are brought up to date now. Called on the thread that writes to the socket;

@@ -14,7 +14,7 @@ namespace Ratatoskr.Engine.Sessions;
 /// One connection as the engine sees it. First the hello (stock <c>join</c>, or <c>auth</c> which a join may follow) says who is there; then every message
 /// is checked against that and goes to the shard of its document. Who a frame is from is the connection's knowledge, never the frame's.
 /// </summary>
-/// <remarks>Receive methods and Disconnected: one caller at a time, the connection's loop. Identity is fixed before <see cref="IsEstablished"/> turns true.</remarks>
+/// <remarks>Receive methods, the batch's and Disconnected: one caller at a time, the connection's loop. Identity is fixed before <see cref="IsEstablished"/> turns true.</remarks>
 public sealed class PeerSession : IPeerSession
 {
     // Revocations that may come in while one credential is looked at.
@@ -34,6 +34,8 @@ public sealed class PeerSession : IPeerSession
     private long _helloBytes;
     private long _heardAgainAtMs = long.MaxValue;             // when its messages that were dropped are asked for again
     private int _logged;
+    private bool _gathers;
+    private ShardRunner? _owed;                               // idle until we came, and waits for us to run it
     private byte[] _ephemeralSession = [];
     private ulong _ephemeralCount;
 
@@ -118,6 +120,14 @@ public sealed class PeerSession : IPeerSession
         if (TextHello.TryRead(message.Span, out string token, out bool anonymous)) return AuthenticateAsync(token, anonymous);
         Undecodable("a text frame; messages are binary CBOR");
         return default;
+    }
+
+    public void BeginBatch() => _gathers = true;
+
+    public void EndBatch()
+    {
+        _gathers = false;
+        RunOwed();
     }
 
     public void HelloTimedOut()
@@ -220,8 +230,24 @@ public sealed class PeerSession : IPeerSession
         }
 
         ShardRunner shard = _host.Shards.For(message.DocumentId.In(bytes));
-        shard.Post(new ShardInput { Kind = ShardInputKind.Message, Session = this, Message = message, Payload = SharedBuffer.Copy(bytes, Backlog) });
+        ShardInput input = new() { Kind = ShardInputKind.Message, Session = this, Message = message, Payload = SharedBuffer.Copy(bytes, Backlog) };
+        if (_gathers) Gather(shard, input);
+        else shard.Post(input);
         return shard.RoomAsync(Backlog);
+    }
+
+    private void Gather(ShardRunner shard, in ShardInput input)
+    {
+        if (_owed is not null && _owed != shard) RunOwed();
+        if (shard.PostAndOwe(input)) _owed = shard;
+        if (Backlog.IsFull) RunOwed();
+    }
+
+    private void RunOwed()
+    {
+        ShardRunner? owed = _owed;
+        _owed = null;
+        owed?.Run();
     }
 
     // Counts rise within an ephemeral session, whatever the document; a repeated or older one is a duplicate.

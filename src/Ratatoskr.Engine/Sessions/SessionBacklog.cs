@@ -20,6 +20,9 @@ internal sealed class SessionBacklog : IBufferAccount
     /// <summary>Bytes of its messages that nobody has let go of yet.</summary>
     public long HeldBytes => Volatile.Read(ref _held);
 
+    /// <summary>It may send on only when the shards have handled something.</summary>
+    public bool IsFull => Volatile.Read(ref _unhandled) > UnhandledMax;
+
     /// <summary>A message of it is put into a mailbox.</summary>
     public void Posted(int bytes) => Interlocked.Add(ref _unhandled, bytes + MessageOverhead);
 
@@ -32,7 +35,7 @@ internal sealed class SessionBacklog : IBufferAccount
     /// <summary>Completes when it may send on: at once, unless too much of it waits in mailboxes; then when all of that is handled.</summary>
     public ValueTask RoomAsync()
     {
-        if (Volatile.Read(ref _unhandled) <= UnhandledMax) return default;
+        if (!IsFull) return default;
         TaskCompletionSource room = new(TaskCreationOptions.RunContinuationsAsynchronously);
         Interlocked.Exchange(ref _room, room);                // a full fence: either the shard sees it, or we see what the shard has handled
         if (Volatile.Read(ref _unhandled) == 0) room.TrySetResult();

@@ -64,6 +64,10 @@ internal sealed class ShardRunner : IThreadPoolWorkItem, IEffects
     /// <summary>Takes an input, and runs the shard on this thread if it is idle.</summary>
     public void Post(in ShardInput input) => Post(input, inline: true);
 
+    /// <summary>Takes an input that more of the same sender's may follow at once.</summary>
+    /// <returns>true: the shard was idle and is this caller's now, who must call <see cref="Run"/> soon; what others post meanwhile waits for that.</returns>
+    public bool PostAndOwe(in ShardInput input) => Put(input);
+
     /// <summary>
     /// Completes when the sender may be read on: at once, unless too much of its own waits, or the shard is full and some of that is its.
     /// Who sends little is not held up by those who send much.
@@ -168,26 +172,31 @@ internal sealed class ShardRunner : IThreadPoolWorkItem, IEffects
 
     private void Post(in ShardInput input, bool inline)
     {
+        if (!Put(input)) return;
+        if (inline) Run();
+        else _scheduler.Schedule(this);
+    }
+
+    // Whether the shard was idle: the caller must see to it that it runs.
+    private bool Put(in ShardInput input)
+    {
         if (IsFromPeer(input)) input.Session!.Backlog.Posted(input.Bytes);
-        bool run;
         lock (_gate)
         {
             _mailbox.Add(input);
             _mailboxBytes += input.Bytes;
-            run = !_running;
+            bool wasIdle = !_running;
             _running = true;
+            return wasIdle;
         }
-
-        if (!run) return;
-        if (inline) Run();
-        else _scheduler.Schedule(this);
     }
 
     private static bool IsFromPeer(in ShardInput input) => input.Kind is ShardInputKind.Message or ShardInputKind.RemoteSubscription;
 
     private bool IsFull => _mailboxBytes + Volatile.Read(ref _shard.HeldBytes) > _shard.Limits.MailboxBytesMax;
 
-    private void Run()
+    /// <summary>Takes turns until the mailbox is empty, or for a while. Only for whom <see cref="PostAndOwe"/> has told to.</summary>
+    public void Run()
     {
         for (int turn = 0; turn < TurnsMax; turn++)
         {

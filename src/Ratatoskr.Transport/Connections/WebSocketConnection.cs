@@ -302,14 +302,17 @@ internal sealed partial class WebSocketConnection : Swept, IPeerConnection, IOut
                         return true;
                     }
 
+                    if (!buffer.IsEmpty) _session?.BeginBatch();
                     ValueTask taken = Take(read);
                     if (!taken.IsCompletedSuccessfully)
                     {
+                        EndBatch();
                         await WaitForSessionAsync(taken, assembler).ConfigureAwait(false);
                         (busy, since) = (TimeSpan.Zero, _transport.Time.GetTimestamp());
                     }
                     else if (++messages % MessagesPerClock == 0 && busy + _transport.Time.GetElapsedTime(since) > BusyMax)
                     {
+                        EndBatch();
                         _outbound.Flush();
                         await Task.Yield();
                         (busy, since) = (TimeSpan.Zero, _transport.Time.GetTimestamp());
@@ -325,6 +328,7 @@ internal sealed partial class WebSocketConnection : Swept, IPeerConnection, IOut
             }
             finally
             {
+                EndBatch();
                 _transport.Metrics.Received(length);
                 _input.AdvanceTo(buffer.Start, buffer.End);
             }
@@ -391,6 +395,18 @@ internal sealed partial class WebSocketConnection : Swept, IPeerConnection, IOut
         }
 
         return default;
+    }
+
+    private void EndBatch()
+    {
+        try
+        {
+            _session?.EndBatch();
+        }
+        catch (Exception e)
+        {
+            CloseFor(e);
+        }
     }
 
     private async ValueTask WaitForSessionAsync(ValueTask taken, MessageAssembler assembler)

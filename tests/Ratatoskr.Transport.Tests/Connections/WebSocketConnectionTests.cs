@@ -63,6 +63,40 @@ public sealed class WebSocketConnectionTests
     }
 
     [Fact]
+    public async Task Messages_that_arrive_together_are_a_batch_that_ends_before_anybody_waits()
+    {
+        TaskCompletionSource gate = new(TaskCreationOptions.RunContinuationsAsynchronously);
+        bool waitedInBatch = false;
+        await using TestServer server = await TestServer.StartAsync(prepare: endpoint => endpoint.Prepare = session => session.OnBinary = message =>
+        {
+            session.Connection.Send(message.Span, null);
+            return message.Span[0] == 'w' ? new ValueTask(WaitAsync(session)) : default;
+        });
+        async Task WaitAsync(TestSession session)
+        {
+            await gate.Task;
+            waitedInBatch = session.IsInBatch;
+        }
+
+        (RawClient client, TestSession session) = await server.UpgradeRawAsync();
+        using RawClient closing = client;
+        await client.WriteAsync(RawClient.Frame(Opcode.Binary, "alone"u8));
+        await client.ReadFrameAsync();
+        Assert.Empty(session.Batches);
+
+        await client.WriteAsync([.. RawClient.Frame(Opcode.Binary, "one"u8), .. RawClient.Frame(Opcode.Binary, "two"u8), .. RawClient.Frame(Opcode.Binary, "three"u8)]);
+        for (int i = 0; i < 3; i++) await client.ReadFrameAsync();
+        await client.WriteAsync([.. RawClient.Frame(Opcode.Binary, "one"u8), .. RawClient.Frame(Opcode.Binary, "wait"u8), .. RawClient.Frame(Opcode.Binary, "two"u8)]);
+        for (int i = 0; i < 2; i++) await client.ReadFrameAsync();
+        gate.SetResult();
+        await client.ReadFrameAsync();
+        await client.WriteAsync(RawClient.Frame(Opcode.Close, []));
+        await session.WhenDisconnected;
+        Assert.Equal([3, 2], session.Batches);
+        Assert.False(waitedInBatch);
+    }
+
+    [Fact]
     public async Task Message_of_megabytes_goes_in_and_out_whole()
     {
         await using TestServer server = await TestServer.StartAsync();

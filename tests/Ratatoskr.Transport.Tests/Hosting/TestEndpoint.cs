@@ -35,6 +35,7 @@ internal sealed class TestSession(IPeerConnection connection) : IPeerSession
     private readonly TaskCompletionSource _disconnected = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private readonly TaskCompletionSource _drained = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private int _drainedCount;
+    private int _received;
     private int _disconnectedCount;
 
     public IPeerConnection Connection { get; } = connection;
@@ -46,6 +47,11 @@ internal sealed class TestSession(IPeerConnection connection) : IPeerSession
     /// <summary>Instead of the echo.</summary>
     public Func<ReadOnlyMemory<byte>, ValueTask>? OnBinary { get; set; }
 
+    /// <summary>Messages that were given between a batch's beginning and its end, per batch.</summary>
+    public List<int> Batches { get; } = [];
+
+    public bool IsInBatch { get; private set; }
+
     public int DrainedCount => Volatile.Read(ref _drainedCount);
 
     public int DisconnectedCount => Volatile.Read(ref _disconnectedCount);
@@ -56,6 +62,7 @@ internal sealed class TestSession(IPeerConnection connection) : IPeerSession
 
     public ValueTask ReceiveAsync(ReadOnlyMemory<byte> message)
     {
+        _received++;
         if (OnBinary is not null) return OnBinary(message);
         Connection.Send(message.Span, null);
         return default;
@@ -68,6 +75,18 @@ internal sealed class TestSession(IPeerConnection connection) : IPeerSession
         if (text == "fail") throw new InvalidOperationException(text);
         Connection.Send("text:"u8, SharedBuffer.Copy(message.Span));
         return default;
+    }
+
+    public void BeginBatch()
+    {
+        if (!IsInBatch) _received = 0;
+        IsInBatch = true;
+    }
+
+    public void EndBatch()
+    {
+        if (IsInBatch) Batches.Add(_received);
+        IsInBatch = false;
     }
 
     public bool WasToldOfNoHello { get; private set; }
