@@ -51,6 +51,9 @@ public sealed partial class SyncTransport : IAsyncDisposable
 
     public TransportOptions Options { get; }
 
+    /// <summary>Why upgrades get 503 for now: what is behind the sockets is not there yet. null when it is.</summary>
+    public string? NotTakingBecause { get; set; }
+
     /// <summary>Open WebSockets.</summary>
     public int ConnectionCount => Volatile.Read(ref _open);
 
@@ -113,6 +116,7 @@ public sealed partial class SyncTransport : IAsyncDisposable
     internal string? TryEnter()
     {
         if (_stopping) return "the server stops";
+        if (NotTakingBecause is { } reason) return reason;
         if (Interlocked.Increment(ref _open) <= Options.ConnectionCountMax) return null;
         Leave();
         return "too many connections";

@@ -18,6 +18,21 @@ public static class HealthEndpoints
         routes.MapMethods("/ready", s_methods, context => Ready(context, readiness));
     }
 
+    /// <summary>The same two before anything else can be answered; all other paths are told to come back.</summary>
+    public static Task AnswerWhileStarting(HttpContext context, IReadiness readiness)
+    {
+        ArgumentNullException.ThrowIfNull(context);
+        ArgumentNullException.ThrowIfNull(readiness);
+        if (HttpMethods.IsGet(context.Request.Method) || HttpMethods.IsHead(context.Request.Method))
+        {
+            if (context.Request.Path == "/health") return Health(context);
+            if (context.Request.Path == "/ready") return Ready(context, readiness);
+        }
+
+        context.Response.Headers.RetryAfter = "5";
+        return ErrorAnswers.WriteAsync(context, StatusCodes.Status503ServiceUnavailable, "not_ready", readiness.NotReadyBecause ?? "the server starts");
+    }
+
     private static Task Health(HttpContext context) => Answer(context, new StatusBody("ok"));
 
     private static Task Ready(HttpContext context, IReadiness readiness) => readiness.NotReadyBecause is { } reason

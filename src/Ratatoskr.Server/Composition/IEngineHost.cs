@@ -6,7 +6,7 @@ using Ratatoskr.Http;
 
 namespace Ratatoskr.Server.Composition;
 
-/// <summary>Everything behind the sockets: shards, documents, storage. Started before the port opens, stopped after it has closed.</summary>
+/// <summary>Everything behind the sockets: shards, documents, storage. Started while the port opens already, stopped after it has closed.</summary>
 internal interface IEngineHost : IReadiness, IAsyncDisposable
 {
     ISyncEndpoint Endpoint { get; }

@@ -5,6 +5,8 @@ using System.Security.Cryptography;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Connections;
 using Microsoft.AspNetCore.Hosting;
+using Microsoft.AspNetCore.Http;
+using Microsoft.AspNetCore.Routing;
 using Microsoft.AspNetCore.Server.Kestrel.Core;
 using Microsoft.AspNetCore.Server.Kestrel.Transport.Sockets;
 using Microsoft.Extensions.DependencyInjection;
@@ -32,12 +34,15 @@ internal sealed class ServerHost : IAsyncDisposable
     private readonly MetricsReader _metrics;
     private readonly Telemetry? _telemetry;
     private AuthServices? _auth;
+    private readonly Readiness _readiness;
+    private volatile RequestDelegate? _pipeline;
     private volatile bool _stopping;
 
     public ServerHost(ServerOptions options, IEngineHost engine)
     {
         _options = options;
         _engine = engine;
+        _readiness = new Readiness(this);
         HashSet<string> origins = [.. options.Accounts.CorsAllowedOrigins];
         TransportOptions transport = MemoryLimits.Of(options, new TransportOptions { AllowsOrigin = origins.Count == 0 ? null : origins.Contains, ConnectionCountMax = options.MaxConnections });
 
@@ -75,11 +80,25 @@ internal sealed class ServerHost : IAsyncDisposable
     {
         ProbePort();
         OpenDataDirectory();
-        await _engine.StartAsync(_app.Services.GetRequiredService<ILoggerFactory>(), _app.Services.GetRequiredService<IMeterFactory>(), cancel).ConfigureAwait(false);
-        MapEverything();
-        await OpenPortAsync(cancel).ConfigureAwait(false);
-        Address = new Uri(_app.Urls.First());
-        _publicAddress.Listening = Address;
+        _transport.NotTakingBecause = _engine.NotReadyBecause;
+        _app.UseErrorAnswers(_log);
+        _app.Run(context => _pipeline is { } pipeline ? pipeline(context) : HealthEndpoints.AnswerWhileStarting(context, _readiness));
+
+        // Side by side: recovery may take long, and /health answers meanwhile.
+        Task recovering = Task.Run(() => _engine.StartAsync(_app.Services.GetRequiredService<ILoggerFactory>(), _app.Services.GetRequiredService<IMeterFactory>(), cancel), CancellationToken.None);
+        try
+        {
+            await OpenPortAsync(cancel).ConfigureAwait(false);
+            Address = new Uri(_app.Urls.First());
+            _publicAddress.Listening = Address;
+        }
+        finally
+        {
+            await recovering.ConfigureAwait(false);
+        }
+
+        _pipeline = MakePipeline();
+        _transport.NotTakingBecause = null;
     }
 
     /// <summary>Commits, closes every socket with 1001, then the port, within <see cref="TransportOptions.StopTimeout"/> and a little.</summary>
@@ -105,17 +124,22 @@ internal sealed class ServerHost : IAsyncDisposable
         _metrics.Dispose();
     }
 
-    // In the order a request meets them.
-    private void MapEverything()
+    // In the order a request meets them. Made when there is something behind it.
+    private RequestDelegate MakePipeline()
     {
-        _app.UseErrorAnswers(_log);
-        if (_engine.Accounts is { } accounts) MapAccounts(accounts);
-        else _app.UseSync(_transport).UseRouting();
-        _app.MapHealth(new Readiness(this));
-        _app.MapMetrics(_metrics, _publicAddress, _options.MetricsToken);
+        ApplicationBuilder pipeline = new(_app.Services);
+        if (_engine.Accounts is { } accounts) MapAccounts(pipeline, accounts);
+        else pipeline.UseSync(_transport).UseRouting().UseEndpoints(MapOperations);
+        return pipeline.Build();
     }
 
-    private void MapAccounts(AccountServices accounts)
+    private void MapOperations(IEndpointRouteBuilder routes)
+    {
+        routes.MapHealth(_readiness);
+        routes.MapMetrics(_metrics, _publicAddress, _options.MetricsToken);
+    }
+
+    private void MapAccounts(ApplicationBuilder pipeline, AccountServices accounts)
     {
         RestLimits limits = new(accounts.Limiter, _options.Accounts.Clients, TimeProvider.System);
         Cors cors = new(_options.Accounts.CorsAllowedOrigins);
@@ -137,15 +161,18 @@ internal sealed class ServerHost : IAsyncDisposable
         });
 
         // Other sites' pages may read the API, and nothing else: the development provider's form least of all.
-        _app.UseWhen(static context => context.Request.Path.StartsWithSegments("/api", StringComparison.Ordinal), api => api.UseCors(cors));
-        _app.UseSync(_transport).Use(limits.BeforeEndpoints).UseRouting();
-        _app.MapAuth(_auth);
-        _app.MapDocuments(new DocumentApi(_auth.Bearer, accounts.Directory, _engine.Contents, limits, TimeProvider.System, RandomNumberGenerator.Fill));
-        _app.MapLater(_auth.Bearer);
-        _app.MapOpenApi();
+        pipeline.UseWhen(static context => context.Request.Path.StartsWithSegments("/api", StringComparison.Ordinal), api => api.UseCors(cors));
+        pipeline.UseSync(_transport).Use(limits.BeforeEndpoints).UseRouting().UseEndpoints(routes =>
+        {
+            MapOperations(routes);
+            routes.MapAuth(_auth);
+            routes.MapDocuments(new DocumentApi(_auth.Bearer, accounts.Directory, _engine.Contents, limits, TimeProvider.System, RandomNumberGenerator.Fill));
+            routes.MapLater(_auth.Bearer);
+            routes.MapOpenApi();
+        });
     }
 
-    private string? NotReadyBecause => _stopping ? "the server stops" : _engine.NotReadyBecause;
+    private string? NotReadyBecause => _stopping ? "the server stops" : _engine.NotReadyBecause ?? (_pipeline is null ? "the server starts" : null);
 
     private static Uri? OriginOf(Uri? redirect) => redirect is null ? null : new Uri(redirect.GetLeftPart(UriPartial.Authority));
 
@@ -172,7 +199,7 @@ internal sealed class ServerHost : IAsyncDisposable
         }
     }
 
-    // Asked before the data folder is recovered, which may take a while: an address that cannot be had is known at once.
+    // Asked before the data folder is touched: an address that cannot be had is another server's, and its folder perhaps too.
     private void ProbePort()
     {
         IPEndPoint endPoint = new(_options.Address ?? IPAddress.Loopback, _options.Port);
