@@ -14,8 +14,11 @@ internal sealed record LoadOptions
     /// <summary>The core that servers are held to, as <c>taskset</c> names it.</summary>
     public string ServerCpu { get; init; } = "0";
 
-    /// <summary>How often everything is measured, in turn; the first time is not counted.</summary>
+    /// <summary>How often everything is measured, in turn.</summary>
     public int Rounds { get; init; } = 5;
+
+    /// <summary>Rounds before those, not counted: until both runtimes have compiled what they will.</summary>
+    public int WarmUps { get; init; } = 3;
 
     /// <summary>Documents of the owner who has many.</summary>
     public int Documents { get; init; } = 10_000;
@@ -46,6 +49,7 @@ internal sealed record LoadOptions
             Only = Take("only") ?? options.Only,
             ServerCpu = Take("cpu") ?? options.ServerCpu,
             Rounds = Number("rounds", options.Rounds),
+            WarmUps = Number("warmups", options.WarmUps),
             Documents = Number("documents", options.Documents),
             Connects = Number("connects", options.Connects),
             Parallel = Number("parallel", options.Parallel),

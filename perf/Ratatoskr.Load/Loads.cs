@@ -32,7 +32,8 @@ internal abstract class Load(string title, ServerUnderLoad server)
 
     protected Socket Connect()
     {
-        Socket socket = new(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp) { NoDelay = true };
+        // No packet waits for another here, so delaying need not be turned off: a call less for each connect.
+        Socket socket = new(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp);
         socket.Connect(IPAddress.Loopback, server.Port);
         return socket;
     }

@@ -3,7 +3,7 @@
 //   taskset -c 1 dotnet run -c Release --project perf/Ratatoskr.Load -- server=/tmp/ratatoskr/ratatoskr "reference=node reference-server.mjs" [rounds=5]
 //
 // Servers run on core 0 at the same time, each measured while the others do nothing; loads follow each other in turn, so that what
-// else the machine does meets all of them. Every figure is the median of the rounds; the first round warms and is not counted.
+// else the machine does meets all of them. Every figure is the median of the rounds; those before them warm and are not counted.
 
 using System.Globalization;
 using Ratatoskr.Load;
@@ -53,7 +53,7 @@ RequestLoad document = Add(new RequestLoad("GET document", ours, options.Paralle
 lines.Add(Line.Faster("GET document, requests/s against /health", document, health, 0.5));
 
 RequestLoad alone = Add(new RequestLoad("GET document, one at a time", ours, 1, Requests / 4, many.Token, paths));
-foreach ((string query, int operations) in ((string, int)[])[("?limit=50", Requests / 4), ("?limit=100", Requests / 4), ("", LongRequests)])
+foreach ((string query, int operations) in ((string, int)[])[("?limit=50", Requests / 4), ("", LongRequests)])
 {
     RequestLoad page = Add(new RequestLoad($"GET documents{query}, one at a time", ours, 1, operations, many.Token, $"/api/v1/documents{query}"));
     lines.Add(Line.Longer($"GET documents{query} of {options.Documents:N0}, p50 against GET document", page, alone, 3));
@@ -61,9 +61,9 @@ foreach ((string query, int operations) in ((string, int)[])[("?limit=50", Reque
 
 loads.RemoveAll(load => !load.Title.Contains(options.Only, StringComparison.OrdinalIgnoreCase));
 lines.RemoveAll(line => !loads.Contains(line.Subject) || !loads.Contains(line.Yardstick));
-for (int round = 0; round <= options.Rounds; round++)
+for (int round = 0; round < options.WarmUps + options.Rounds; round++)
 {
-    foreach (Load load in loads) load.Round(counts: round > 0);
+    foreach (Load load in loads) load.Round(counts: round >= options.WarmUps);
 }
 
 Console.WriteLine("| load | per second | p50, µs | p99, µs | server CPU each, µs (lowest) | client CPU each, µs | server busy | body, bytes |");

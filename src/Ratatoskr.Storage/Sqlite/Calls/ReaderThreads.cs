@@ -56,9 +56,9 @@ internal sealed class ReaderThreads : IDisposable
         if (!call.TryTake()) return;
         try
         {
-            connection.Prepare(Begin).Execute();
+            connection.PrepareRows(Begin).Read();
             call.Run(connection);
-            connection.Prepare(Commit).Execute();
+            connection.PrepareRows(Commit).Read();
         }
         catch (Exception e)
         {

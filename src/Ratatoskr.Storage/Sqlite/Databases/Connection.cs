@@ -25,7 +25,7 @@ internal sealed class Connection(SqliteConnection connection, string file) : IDi
         return statement;
     }
 
-    /// <summary>The same for a statement whose rows are many.</summary>
+    /// <summary>The same for a statement whose rows are many, or that has no values and runs with every call: without the objects of a command.</summary>
     public RowCursor PrepareRows(string sql)
     {
         if (!_cursors.TryGetValue(sql, out RowCursor? cursor)) _cursors.Add(sql, cursor = new RowCursor(connection.Handle!, sql));

@@ -41,12 +41,12 @@ internal static class DocumentLists
         list.Set("$now", now.ToUnixTimeMilliseconds()).Set("$createdAt", last.CreatedAtMs).Set("$row", last.Row).Set("$limit", page.Limit + 1L);
         try
         {
-            for (int count = 0; list.Read(); count++)
+            for (int count = 1; list.Read(); count++)
             {
-                if (count == page.Limit) return last.ToString();
+                if (count > page.Limit) return last.ToString();
                 ListedDocument document = Listed(list);
                 add(rows, document);
-                last = new PageCursor(document.CreatedAtMs, list.Number(0));
+                if (count == page.Limit) last = new PageCursor(document.CreatedAtMs, list.Number(0));
             }
 
             return null;
@@ -58,18 +58,22 @@ internal static class DocumentLists
     }
 
     // By the order of the list's columns in Sql.
-    private static ListedDocument Listed(RowCursor row) => new()
+    private static ListedDocument Listed(RowCursor row)
     {
-        Id = row.Text(1),
-        AutomergeId = row.Text(2),
-        OwnerId = row.Text(3),
-        Type = row.Text(4),
-        HasType = !row.IsNull(4),
-        Size = row.Number(5),
-        ExpiresAtMs = row.IsNull(6) ? null : row.Number(6),
-        CreatedAtMs = row.Number(7),
-        UpdatedAtMs = row.Number(8),
-    };
+        bool hasType = !row.IsNull(4);
+        return new ListedDocument
+        {
+            Id = row.Text(1),
+            AutomergeId = row.Text(2),
+            OwnerId = row.Text(3),
+            Type = hasType ? row.Text(4) : default,
+            HasType = hasType,
+            Size = row.Number(5),
+            ExpiresAtMs = row.IsNull(6) ? null : row.Number(6),
+            CreatedAtMs = row.Number(7),
+            UpdatedAtMs = row.Number(8),
+        };
+    }
 
     private static List<DocumentRecord> WithAcls(Connection connection, List<DocumentRow> rows)
     {
