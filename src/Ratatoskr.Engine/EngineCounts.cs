@@ -75,6 +75,9 @@ internal enum ChangeRefusal : byte
     /// <summary>A quota of its owner.</summary>
     OverQuota,
 
+    /// <summary>What was taken before cannot be stored: a peer that brings more is told so, once until it can.</summary>
+    Unstored,
+
     /// <summary>Their dependencies are missing, and too much waits already: dropped, and asked for again.</summary>
     QueueFull,
 }

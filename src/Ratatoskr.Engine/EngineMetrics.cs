@@ -49,7 +49,7 @@ public sealed class EngineMetrics : IDisposable
         _dropped = _meter.CreateTallies<MessageDrop>("ratatoskr.messages.dropped", "{message}", "reason", "messages received that had no effect");
         _hints = _meter.CreateTallies<HintDrop>("ratatoskr.hints.dropped", "{message}", "reason", "ephemeral messages and gossip not kept or not passed on");
         _changes = _meter.CreateTally("ratatoskr.changes.taken", "{change}", "changes and document chunks taken into documents");
-        _changesRefused = _meter.CreateTallies<ChangeRefusal>("ratatoskr.changes.refused", "{change}", "reason", "changes refused; with over_quota whole messages of them");
+        _changesRefused = _meter.CreateTallies<ChangeRefusal>("ratatoskr.changes.refused", "{change}", "reason", "changes refused; with over_quota and unstored whole messages of them");
         _observed = _meter.CreateTally("ratatoskr.changes.observed", "{change}", "changes taken that would be refused, where validation only observes");
         _quarantined = _meter.CreateTally("ratatoskr.changes.quarantined", "{change}", "stored changes found not to fit their document");
         _documentsRefused = _meter.CreateTallies<DocumentRefusal>("ratatoskr.documents.refused", "{document}", "reason", "documents not opened for a peer, or not served to it");

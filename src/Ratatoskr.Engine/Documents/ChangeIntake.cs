@@ -183,6 +183,7 @@ internal sealed class ChangeIntake(Shard shard)
     {
         if (link.Unstored || link.Closed) return;
         link.Unstored = true;
+        shard.Metrics.ChangeRefused(ChangeRefusal.Unstored);
         link.UpdateReadOnly();
         effects.SendError(shard, link.Session, ErrorCodes.StorageUnavailable, "The server cannot store changes now; it asks for them again when it can", document.Id);
         document.Mark(link);
