@@ -32,6 +32,7 @@ internal sealed class DocumentQuota(DocumentActor document, Shard shard)
         _charged = charged;
         _reported = decision.RecordedBytes;
         Settle();
+        if (document.Content is not null) Report(shard.Now);      // a process that died may not have told
         return true;
     }
 

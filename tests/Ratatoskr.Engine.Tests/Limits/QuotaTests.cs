@@ -1,3 +1,4 @@
+using Automerge.Changes;
 using Automerge.Sync;
 using Ratatoskr.Engine.Access;
 using Ratatoskr.Engine.Limits;
@@ -65,6 +66,20 @@ public sealed class QuotaTests : IDisposable
         _server.Bind(new ControlChange(ControlSubject.Settings, default, ""));
         Settle();
         Assert.Equal(2, _server.Server.StoredChanges(Doc).Count);
+    }
+
+    [Fact]
+    public async Task What_a_process_that_died_did_not_record_is_recorded_when_the_owner_comes_though_a_reader_came_first()
+    {
+        byte[] change = PeerDocument.Make(new ChangeGraph(1), new ActorId([1]), "stored", 1, out ChangeHash hash);
+        await _server.Server.Store.AppendAsync(new AppendBatch(Doc, change, new[] { hash }), new Fence(1, 0), CancellationToken.None);
+        Accounts.Register(Doc, "ann", ("bob", Permission.Read));
+        Connect("bob").Open(Doc);
+        Settle();
+        Connect("ann").Open(Doc);
+        Settle();
+        _server.Server.Tick(4);
+        Assert.Equal(change.Length, Accounts.Recorded.GetValueOrDefault(Doc));
     }
 
     [Fact]

@@ -5,7 +5,7 @@ using Ratatoskr.Protocol.Identifiers;
 namespace Ratatoskr.Simulation.Tests.Servers;
 
 /// <summary>
-/// The accounts: they outlive processes, what is written is there at once, and answers come when a step says so, as they were when they were asked for.
+/// The accounts: they outlive processes, and what they do they do when a step says so, or they fail. Answers are as they were when they were asked for.
 /// <see cref="May"/> is the plain truth about who may do what, computed without the server's help.
 /// </summary>
 internal sealed class SimulatedAccounts(SimulatedTime time) : IAccountStore
@@ -106,15 +106,16 @@ internal sealed class SimulatedAccounts(SimulatedTime time) : IAccountStore
         return ValueTask.CompletedTask;
     }
 
-    public ValueTask<RegisterOutcome> RegisterAsync(DocumentRecord document, long maxDocuments, CancellationToken stop)
+    public async ValueTask<RegisterOutcome> RegisterAsync(DocumentRecord document, long maxDocuments, CancellationToken stop)
     {
+        await WaitAsync();
         if (_documents.ContainsKey(document.AutomergeId) || (_formerOwners.TryGetValue(document.AutomergeId, out string? former) && former != document.OwnerId))
-            return TellAsync(new RegisterOutcome(RegisterResult.AutomergeIdTaken, 0));
+            return new RegisterOutcome(RegisterResult.AutomergeIdTaken, 0);
         _formerOwners.Remove(document.AutomergeId);
         _unfreed.Remove(document.AutomergeId);
         Put(document);
         Changed?.Invoke();
-        return TellAsync(new RegisterOutcome(RegisterResult.Registered, 0) { Document = document });
+        return new RegisterOutcome(RegisterResult.Registered, 0) { Document = document };
     }
 
     public ValueTask<ChangeOutcome> SetAclAsync(DocumentId id, IReadOnlyList<AclEntry> acl, long? ifVersion, CancellationToken stop) =>
@@ -123,13 +124,14 @@ internal sealed class SimulatedAccounts(SimulatedTime time) : IAccountStore
     public ValueTask<ChangeOutcome> SetExpirationAsync(DocumentId id, DateTimeOffset? expiresAt, CancellationToken stop) =>
         ChangeAsync(id, record => record with { ExpiresAt = expiresAt, Version = record.Version + 1 });
 
-    public ValueTask<ChangeOutcome> DeleteAsync(DocumentId id, CancellationToken stop)
+    public async ValueTask<ChangeOutcome> DeleteAsync(DocumentId id, CancellationToken stop)
     {
-        if (!_documents.Remove(id, out DocumentRecord? record)) return TellAsync(ChangeOutcome.NotFound);
+        await WaitAsync();
+        if (!_documents.Remove(id, out DocumentRecord? record)) return ChangeOutcome.NotFound;
         _formerOwners[id] = record.OwnerId;
         _unfreed.Add(id);
         Changed?.Invoke();
-        return TellAsync(ChangeOutcome.Changed);
+        return ChangeOutcome.Changed;
     }
 
     public ValueTask<IReadOnlyList<DocumentId>> UnfreedAsync(int max, CancellationToken stop) => TellAsync<IReadOnlyList<DocumentId>>([.. _unfreed]);
@@ -213,20 +215,27 @@ internal sealed class SimulatedAccounts(SimulatedTime time) : IAccountStore
         return false;
     }
 
-    private ValueTask<ChangeOutcome> ChangeAsync(DocumentId id, Func<DocumentRecord, DocumentRecord> change)
+    private async ValueTask<ChangeOutcome> ChangeAsync(DocumentId id, Func<DocumentRecord, DocumentRecord> change)
     {
-        if (!_documents.TryGetValue(id, out DocumentRecord? record)) return TellAsync(ChangeOutcome.NotFound);
+        await WaitAsync();
+        if (!_documents.TryGetValue(id, out DocumentRecord? record)) return ChangeOutcome.NotFound;
         Put(change(record));
         Changed?.Invoke();
-        return TellAsync(ChangeOutcome.Changed);
+        return ChangeOutcome.Changed;
     }
 
     private async ValueTask<T> TellAsync<T>(T answer)
     {
-        if (!IsSlow) return answer;
+        await WaitAsync();
+        return answer;
+    }
+
+    // What fails has written nothing.
+    private async ValueTask WaitAsync()
+    {
+        if (!IsSlow) return;
         TaskCompletionSource<bool> waiting = new();
         _waiting.Add(waiting);
         if (!await waiting.Task) throw new IOException("a simulated error of the accounts");
-        return answer;
     }
 }
