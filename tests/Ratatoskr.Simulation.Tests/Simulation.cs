@@ -267,6 +267,6 @@ internal sealed class Simulation
     private static class SavedDocuments
     {
         // Small ones, as automerge 3.5.0 saves them.
-        public static readonly byte[][] All = [Vectors.Saved(7), Vectors.Saved(27)];
+        public static readonly byte[][] All = [Vectors.Saved(7), Vectors.Saved(28)];
     }
 }

@@ -15,8 +15,9 @@ internal sealed class Rest(Scene scene, ApiCalls api)
     private const int RoundsMax = 300;
     private const long Plenty = 1L << 30;
 
-    // Longer than any time-out of the world: whoever waits for one has waited for it.
+    // Longer, all together, than any time-out of the world: whoever waits for one has waited for it.
     private static readonly int[] s_waitsMs = [1_000, 3_000, 9_000, 9_000];
+    private static readonly int[] s_shortWaitsMs = [1_000, 2_000];
 
     /// <summary>Lets everybody finish.</summary>
     public void Come()
@@ -34,7 +35,7 @@ internal sealed class Rest(Scene scene, ApiCalls api)
         }
 
         api.Sweep();
-        Settle();
+        Settle(s_shortWaitsMs);
         if (scene.World.QuotaBytes is not null && scene.Crashes == 0) CheckLimits();
         for (int i = 0; i < Math.Min(2, scene.Peers.Count); i++) api.Quota(Scene.OwnerOf(i), Plenty);
         for (int i = 0; scene.World.EndsOpen && i < scene.Documents.Length; i++)
@@ -42,7 +43,7 @@ internal sealed class Rest(Scene scene, ApiCalls api)
             if (scene.Accounts[scene.Documents[i]] is not null) api.Open(i);
         }
 
-        Settle();
+        Settle(scene.World.OwnersLook ? s_shortWaitsMs : s_waitsMs);
         if (scene.World.OwnersLook) OwnersLook();
         if (api.Pending > 0) throw new PromiseBrokenException("rest", $"{api.Pending} calls of the API do not return");
     }
@@ -82,14 +83,14 @@ internal sealed class Rest(Scene scene, ApiCalls api)
         if (scene.Crashes == 0 && SharedBuffer.Held != heldBefore) throw new PromiseBrokenException("memory", $"{SharedBuffer.Held - heldBefore} buffers were not given back");
     }
 
-    private void Settle()
+    private void Settle(int[] waitsMs)
     {
         int quiet = 0;
-        for (int round = 0; quiet < s_waitsMs.Length; round++)
+        for (int round = 0; quiet < waitsMs.Length; round++)
         {
             if (round == RoundsMax) throw new PromiseBrokenException("rest", "the peers and the server do not fall silent");
             if (CarryAll()) quiet = 0;
-            else scene.Time.Advance(s_waitsMs[quiet++]);
+            else scene.Time.Advance(waitsMs[quiet++]);
         }
     }
 
@@ -149,7 +150,7 @@ internal sealed class Rest(Scene scene, ApiCalls api)
             scene.Connect(owner);
         }
 
-        Settle();
+        Settle(s_waitsMs);
     }
 
     private void Check(SimulatedPeer peer, DocumentId id, ChangeGraph stored)
