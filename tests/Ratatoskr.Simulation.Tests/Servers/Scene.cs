@@ -13,7 +13,9 @@ namespace Ratatoskr.Simulation.Tests.Servers;
 /// <summary>Everybody and everything in one schedule: what outlives processes, the process there is now, the peers, and who watches them.</summary>
 internal sealed class Scene
 {
-    private const long Plenty = 1L << 30;
+    /// <summary>Bytes that nobody comes near.</summary>
+    public const long Plenty = 1L << 30;
+
     private const int OwnersMax = 2;
     private const int GroupsMax = 2;
 

@@ -57,6 +57,8 @@ internal sealed class SimulatedAccounts(SimulatedTime time) : IAccountStore
         _limits[user] = Math.Max(storageBytes, _limits.GetValueOrDefault(user));
     }
 
+    public bool IsLimited(string user) => _users[user].MaxTotalStorage < Scene.Plenty;
+
     /// <summary>The most that a user was ever allowed.</summary>
     public long StorageLimit(string user) => _limits[user];
 
