@@ -50,6 +50,9 @@ internal sealed partial class TestServer : IAsyncDisposable
         get { lock (_output) return _output.ToString(); }
     }
 
+    /// <summary>How long the last start took to recover its documents, as it says itself; 0 when it did not.</summary>
+    public long LastRecoveryMs => Recovered().Matches(Output) is [.., Match last] ? long.Parse(last.Groups[1].Value, System.Globalization.CultureInfo.InvariantCulture) : 0;
+
     public bool IsRunning => _process is { HasExited: false };
 
     /// <summary>A server with accounts, where the development provider signs people in.</summary>
@@ -140,6 +143,9 @@ internal sealed partial class TestServer : IAsyncDisposable
     // Ours: "… ws://127.0.0.1:4151/sync …"; the reference server: "listening on 4151".
     [GeneratedRegex(@"(?:wss?://[^\s/]+:|listening on )(\d+)")]
     private static partial Regex Listening();
+
+    [GeneratedRegex(@"journal entries replayed in (\d+) ms")]
+    private static partial Regex Recovered();
 
     [LibraryImport("libc", EntryPoint = "kill", SetLastError = true)]
     private static partial int Kill(int processId, int signal);

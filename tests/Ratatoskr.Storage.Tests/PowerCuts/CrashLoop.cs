@@ -83,7 +83,7 @@ internal sealed class CrashLoop
         }
 
         Failures += disk.Failures;
-        _failedBefore = disk.Failures > 0;
+        _failedBefore |= disk.Failures > 0;
         _files = disk.Cut();
     }
 
@@ -96,7 +96,10 @@ internal sealed class CrashLoop
             try
             {
                 FasterChunkStore store = await FasterChunkStore.OpenAsync(_options with { Files = disk });
-                if (disk.IsCut || _failedBefore || disk.Failures > 0) return store;
+                // Where checkpoints failed the journal grew beyond its bound, until one has succeeded.
+                bool isExcused = _failedBefore || disk.Failures > 0;
+                _failedBefore = isExcused && disk.BytesRead - read > BytesReadBound;
+                if (disk.IsCut || isExcused) return store;
                 ReplayedMax = Math.Max(ReplayedMax, store.ReplayedEntries);
                 BytesReadMax = Math.Max(BytesReadMax, disk.BytesRead - read);
                 Assert.True(disk.BytesRead - read <= BytesReadBound, $"{when}: recovery read {disk.BytesRead - read} bytes and replayed {store.ReplayedEntries} entries; {BytesReadBound} bytes are its bound");

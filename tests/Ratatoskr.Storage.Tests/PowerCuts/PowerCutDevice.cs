@@ -14,8 +14,9 @@ internal sealed unsafe class PowerCutDevice(PowerCutFiles files, string path) : 
             try
             {
                 SimulatedFile file = files.Segment(NameOf(segmentId));
-                files.BeginWrite(NameOf(segmentId), file, new ReadOnlySpan<byte>((void*)sourceAddress, (int)numBytesToWrite), (long)destinationAddress);
-                files.EndWrite(NameOf(segmentId), file, (int)numBytesToWrite, (long)destinationAddress);
+                SimulatedFile.Write write =
+                    files.BeginWrite(NameOf(segmentId), file, new ReadOnlySpan<byte>((void*)sourceAddress, (int)numBytesToWrite), (long)destinationAddress);
+                files.EndWrite(NameOf(segmentId), file, write);
                 error = 0;
             }
             catch (IOException)

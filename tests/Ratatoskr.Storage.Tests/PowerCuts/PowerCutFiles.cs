@@ -197,20 +197,21 @@ internal sealed class PowerCutFiles : IStoreFiles
     }
 
     /// <summary>A device's write, issued: until <see cref="EndWrite"/> any part of it may get lost.</summary>
-    public void BeginWrite(string path, SimulatedFile file, ReadOnlySpan<byte> bytes, long offset)
+    public SimulatedFile.Write BeginWrite(string path, SimulatedFile file, ReadOnlySpan<byte> bytes, long offset)
     {
         lock (_gate)
         {
-            file.Write(bytes, offset);
+            SimulatedFile.Write write = file.Put(bytes, offset);
             Step(path);
+            return write;
         }
     }
 
-    public void EndWrite(string path, SimulatedFile file, int length, long offset)
+    public void EndWrite(string path, SimulatedFile file, SimulatedFile.Write write)
     {
         lock (_gate)
         {
-            file.Sync(offset, length);
+            file.Sync(write);
             Step(path, mayFail: false);
         }
     }

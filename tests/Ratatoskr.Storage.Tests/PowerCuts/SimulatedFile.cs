@@ -1,12 +1,12 @@
 namespace Ratatoskr.Storage.Tests.PowerCuts;
 
-/// <summary>A file's content: as a process sees it, as it is on the disk, and the writes in between.</summary>
+/// <summary>A file's content: as a process sees it, as it is on the disk, and the writes in between, in their order.</summary>
 /// <remarks>Guarded by the file system's lock.</remarks>
 internal sealed class SimulatedFile
 {
     private const int SectorBytes = 512;
 
-    private readonly List<(long Offset, byte[] Bytes)> _unsynced = [];
+    private readonly List<Write> _writes = [];           // from the oldest that is not synced
     private byte[] _seen = [];
     private byte[] _onDisk = [];
     private int _length;
@@ -21,16 +21,29 @@ internal sealed class SimulatedFile
         return count;
     }
 
-    public void Write(ReadOnlySpan<byte> bytes, long offset)
+    /// <returns>For <see cref="Sync(Write)"/>.</returns>
+    public Write Put(ReadOnlySpan<byte> bytes, long offset)
     {
         Put(ref _seen, ref _length, bytes, offset);
-        _unsynced.Add((offset, bytes.ToArray()));
+        Write write = new(offset, bytes.ToArray());
+        _writes.Add(write);
+        return write;
     }
 
     public void Sync()
     {
-        foreach ((long offset, byte[] bytes) in _unsynced) Put(ref _onDisk, ref _lengthOnDisk, bytes, offset);
-        _unsynced.Clear();
+        foreach (Write write in _writes) Put(ref _onDisk, ref _lengthOnDisk, write.Bytes, write.Offset);
+        _writes.Clear();
+    }
+
+    /// <summary>One write has reached the disk; others may not have.</summary>
+    public void Sync(Write synced)
+    {
+        synced.IsSynced = true;
+        int count = _writes.FindIndex(write => !write.IsSynced);
+        if (count < 0) count = _writes.Count;
+        foreach (Write write in _writes.Take(count)) Put(ref _onDisk, ref _lengthOnDisk, write.Bytes, write.Offset);
+        _writes.RemoveRange(0, count);
     }
 
     /// <summary>Cut off and synced, in one.</summary>
@@ -44,15 +57,7 @@ internal sealed class SimulatedFile
 
         _onDisk = [.. _seen];
         _lengthOnDisk = _length;
-        _unsynced.Clear();
-    }
-
-    /// <summary>One write, which was the last thing that was written there, has reached the disk; others may not have.</summary>
-    public void Sync(long offset, int length)
-    {
-        int index = _unsynced.FindIndex(write => write.Offset == offset && write.Bytes.Length == length);
-        Put(ref _onDisk, ref _lengthOnDisk, _unsynced[index].Bytes, offset);
-        _unsynced.RemoveAt(index);
+        _writes.Clear();
     }
 
     /// <summary>What is there after a power cut: what was synced, and of each other write any of its sectors.</summary>
@@ -60,13 +65,13 @@ internal sealed class SimulatedFile
     {
         SimulatedFile file = new() { _onDisk = _onDisk.AsSpan(0, _lengthOnDisk).ToArray(), _lengthOnDisk = _lengthOnDisk };
         double survives = random.Next(4) switch { 0 => 0, 1 => 1, _ => random.NextDouble() };
-        foreach ((long offset, byte[] bytes) in _unsynced)
+        foreach (Write write in _writes)
         {
-            for (int start = 0; start < bytes.Length;)
+            for (int start = 0; start < write.Bytes.Length;)
             {
                 // To the next boundary of a sector of the disk, not of the write.
-                int end = (int)Math.Min(bytes.Length, (((offset + start) / SectorBytes) + 1) * SectorBytes - offset);
-                if (random.NextDouble() < survives) Put(ref file._onDisk, ref file._lengthOnDisk, bytes.AsSpan(start, end - start), offset + start);
+                int end = (int)Math.Min(write.Bytes.Length, (((write.Offset + start) / SectorBytes) + 1) * SectorBytes - write.Offset);
+                if (write.IsSynced || random.NextDouble() < survives) Put(ref file._onDisk, ref file._lengthOnDisk, write.Bytes.AsSpan(start, end - start), write.Offset + start);
                 start = end;
             }
         }
@@ -82,5 +87,14 @@ internal sealed class SimulatedFile
         if (content.Length < end) Array.Resize(ref content, Math.Max(end, content.Length * 2));
         bytes.CopyTo(content.AsSpan((int)offset));
         length = Math.Max(length, end);
+    }
+
+    internal sealed class Write(long offset, byte[] bytes)
+    {
+        public long Offset => offset;
+
+        public byte[] Bytes => bytes;
+
+        public bool IsSynced { get; set; }
     }
 }

@@ -19,6 +19,7 @@ internal class GuardedDevice(string path, IDevice files, TimeSpan? writeAgainAft
     private Exception? _readFault;
     private int _readFaults;
     private int _failing;
+    private int _underWay;
     private volatile bool _givenUp;
     private volatile bool _recovers;
     private volatile bool _recoversBadly;
@@ -42,6 +43,9 @@ internal class GuardedDevice(string path, IDevice files, TimeSpan? writeAgainAft
         set => _recovers = value;
     }
 
+    /// <summary>Writes that are not repeated, and not answered yet: they may still change the files.</summary>
+    public bool IsWriting => Volatile.Read(ref _underWay) > 0;
+
     protected IDevice Files => files;
 
     public override void Initialize(long segmentSize, LightEpoch? epoch = null, bool omitSegmentIdFromFilename = false)
@@ -60,7 +64,21 @@ internal class GuardedDevice(string path, IDevice files, TimeSpan? writeAgainAft
     {
         if (_recoversBadly) callback(0, numBytesToWrite, context);
         else if (writeAgainAfter is not null) new Write(this, sourceAddress, segmentId, destinationAddress, numBytesToWrite, callback, context).Start();
-        else files.WriteAsync(sourceAddress, segmentId, destinationAddress, numBytesToWrite, callback, context);
+        else
+        {
+            Interlocked.Increment(ref _underWay);
+            files.WriteAsync(
+                sourceAddress,
+                segmentId,
+                destinationAddress,
+                numBytesToWrite,
+                (error, bytes, _) =>
+                {
+                    Interlocked.Decrement(ref _underWay);
+                    callback(error, bytes, context);
+                },
+                context);
+        }
     }
 
     public override void ReadAsync(int segmentId, ulong sourceAddress, IntPtr destinationAddress, uint readLength, DeviceIOCompletionCallback callback, object context)

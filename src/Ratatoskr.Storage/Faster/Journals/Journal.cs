@@ -140,8 +140,10 @@ internal sealed class Journal : IDisposable
     /// After a commit that failed, with this journal disposed: makes the files what they were after the last one that did not. What a failed write has left
     /// can often be read, but is not on disk: a journal that went on behind it would have a hole after a power cut.
     /// </summary>
+    /// <exception cref="StoreUnavailableException">Some of its writes are still under way, and could land on what comes later.</exception>
     public void Rewind()
     {
+        if (_device.IsWriting) throw StoreUnavailableException.For("reopening the journal", _folder.Journal, "writes are still under way");
         JournalCommits.Rewind(_folder.Files, _folder.Journal, _commits);
         CutBehindTail();
     }
