@@ -1,6 +1,7 @@
 using System.Runtime.InteropServices;
 using Ratatoskr.Server.Composition;
 using Ratatoskr.Server.Configuration;
+using Ratatoskr.Storage;
 
 namespace Ratatoskr.Server;
 
@@ -27,6 +28,7 @@ internal static class ServerProcess
         try
         {
             ServerOptions options = ServerOptions.Read(variable);
+            if (arguments is [CommandLine.Check]) return await CheckAsync(options, output).ConfigureAwait(false);
             await ServeAsync(options, makeEngine(options), output, stop.Token, cut.Token).ConfigureAwait(false);
             return Stopped;
         }
@@ -52,6 +54,13 @@ internal static class ServerProcess
             if (stop.IsCancellationRequested) cut.Cancel();
             else stop.Cancel();
         }
+    }
+
+    private static async Task<int> CheckAsync(ServerOptions options, TextWriter output)
+    {
+        (int documents, int damages) = await FolderCheck.RunAsync(options.DataDirectory, damage => output.WriteLine("DAMAGED " + damage.ReplaceLineEndings(" "))).ConfigureAwait(false);
+        await output.WriteLineAsync($"{documents} documents in {options.DataDirectory}, {damages} damages").ConfigureAwait(false);
+        return damages == 0 ? Stopped : Failed;
     }
 
     private static async Task ServeAsync(

@@ -2,13 +2,18 @@ using System.Reflection;
 
 namespace Ratatoskr.Server.Configuration;
 
-/// <summary>The command has two switches; all settings are environment variables.</summary>
+/// <summary>The command has two switches and one word; all settings are environment variables.</summary>
 internal static class CommandLine
 {
+    /// <summary>The word that has the data folder checked instead of served.</summary>
+    public const string Check = "check";
+
     public const string Help = """
         ratatoskr: a sync server for Automerge documents
 
         usage: ratatoskr [--help | --version]
+               ratatoskr check     reads all that DATA_DIR holds, of a server that is stopped,
+                                   and names what is damaged; 0: nothing is, 1: something is
 
         Settings are environment variables, all optional:
           PORT              port for WebSocket and HTTP; 0 takes a free one (4151)
@@ -47,10 +52,10 @@ internal static class CommandLine
 
     public static string Version { get; } = "ratatoskr " + ShortVersion();
 
-    /// <summary>What to print and end with; null to serve.</summary>
+    /// <summary>What to print and end with; null to serve, or to check.</summary>
     public static (string Text, int ExitCode)? Answer(IReadOnlyList<string> arguments) => arguments switch
     {
-        [] => null,
+        [] or [Check] => null,
         ["--help" or "-h"] => (Help, 0),
         ["--version"] => (Version, 0),
         _ => ($"unknown argument {string.Join(' ', arguments)}; ratatoskr --help lists what there is", 2),

@@ -14,7 +14,7 @@ namespace Ratatoskr.Storage.Sqlite;
 /// <remarks>Safe on any thread. The data folder's lock is the document store's.</remarks>
 public sealed class SqliteAccountStore : IAccountStore, IAsyncDisposable
 {
-    private const string FileName = "ratatoskr.db";
+    internal const string FileName = "ratatoskr.db";
 
     // Rows per write, for work that would otherwise keep the writer from others.
     private const int PortionMax = 1000;

@@ -30,7 +30,15 @@ public static class DurableFiles
     {
         if (files.DirectoryExists(path)) return;
         files.MakeDirectory(path);
-        if (Path.GetDirectoryName(Path.GetFullPath(path)) is { } parent) files.SyncDirectory(parent);
+        try
+        {
+            if (Path.GetDirectoryName(Path.GetFullPath(path)) is { } parent) files.SyncDirectory(parent);
+        }
+        catch (IOException)
+        {
+            files.DeleteDirectory(path);                          // or the next time it would be taken for durable
+            throw;
+        }
     }
 
     /// <summary>The directory and all below it.</summary>

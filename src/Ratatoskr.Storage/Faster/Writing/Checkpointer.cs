@@ -69,12 +69,14 @@ internal sealed class Checkpointer
     public void IsUpToDate(Journal journal) => (_tableAtLast, _entryAtLast) = (_table.TailAddress, journal.LastCommitted);
 
     /// <summary>A last one, unless nothing changed since the one before. (The journal's tail moves by its own commit records: entries count.)</summary>
-    public void Finish(Journal journal, long liveBytes)
+    /// <returns>false: it could not be taken.</returns>
+    public bool Finish(Journal journal, long liveBytes)
     {
         Await(journal);
-        if (_table.TailAddress == _tableAtLast && journal.LastCommitted == _entryAtLast) return;
+        if (_table.TailAddress == _tableAtLast && journal.LastCommitted == _entryAtLast) return true;
         Begin(journal, liveBytes);
         Await(journal);
+        return _tableAtLast >= 0;
     }
 
     /// <summary>Waits for one that runs, and lets it be worth nothing.</summary>

@@ -12,13 +12,17 @@ internal static class Replay
 
     /// <summary>Applies what the journal holds from an address on.</summary>
     /// <param name="before">The last entry before <paramref name="from"/>, as far as known.</param>
-    /// <returns>Entries read, and whether the journal was damaged (only with <paramref name="acceptDamage"/>).</returns>
+    /// <returns>
+    /// Entries read; whether the journal was damaged (only with <paramref name="acceptDamage"/>); whether it ends with parts of a commit that nobody was told of.
+    /// After either a checkpoint must be taken before anything is added.
+    /// </returns>
     /// <exception cref="StoreDamagedException">The journal is not what was committed, and damage is not accepted.</exception>
-    public static (long Count, bool Damaged) Run(Journal journal, TableWriter table, long from, long before, string folder, bool acceptDamage)
+    public static (long Count, bool Damaged, bool Torn) Run(Journal journal, TableWriter table, long from, long before, string folder, bool acceptDamage)
     {
         long count = 0;
         long last = 0;
         bool damaged = false;
+        bool isTorn = false;
         // Not to be accepted: new entries would take addresses the table takes for applied.
         if (from > journal.TailAddress) throw Damage($"ends at {journal.TailAddress}, before the checkpoint's {from}");
         try
@@ -31,7 +35,15 @@ internal static class Replay
                 if (!JournalEntry.TryRead(bytes.Span, out JournalEntry entry)) throw Damage($"has a damaged entry at {address}");
                 if (entry.Incarnation < incarnation) throw Damage($"has a stale entry at {address}");
                 incarnation = entry.Incarnation;
-                if (last == 0 ? entry.Previous >= from : entry.Previous != last) throw Damage($"lacks entries before {address} (from {from}, last {last}, previous {entry.Previous}, incarnation {entry.Incarnation}, known {journal.KnownLastEntry})");
+                bool isGap = last == 0 ? entry.Previous >= from : entry.Previous != last;
+                if (isGap && Math.Max(last, from - 1) >= journal.KnownLastEntry)
+                {
+                    // The last commit was cut short: it spans pages, and of one that was being written something got to the disk, of the one before it not all.
+                    isTorn = true;
+                    break;
+                }
+
+                if (isGap) throw Damage($"lacks entries before {address} (from {from}, last {last}, previous {entry.Previous}, incarnation {entry.Incarnation}, known {journal.KnownLastEntry})");
                 last = address;
                 count++;
                 applier.Apply(entry, address);
@@ -47,7 +59,7 @@ internal static class Replay
 
         table.WriteManifests();
         journal.ContinueAfter(Math.Max(last, before));
-        return (count, damaged);
+        return (count, damaged, isTorn);
 
         StoreDamagedException Damage(string what) => new($"the journal in {folder} {what}: acknowledged changes may be missing");
     }

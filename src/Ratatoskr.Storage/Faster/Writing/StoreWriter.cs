@@ -50,19 +50,16 @@ internal sealed class StoreWriter : IDisposable
             _table = new TableWriter(_documents, options) { LiveBytes = checkpoint?.LiveBytes ?? 0 };
             _journal = Journal.Open(folder, options);
             long from = checkpoint?.Journal ?? _journal.BeginAddress;
-            (Replayed, bool damaged) = Replay.Run(_journal, _table, from, _journal.KnownLastEntry, folder.Journal, options.AcceptDamagedJournal);
+            (Replayed, bool damaged, bool torn) = Replay.Run(_journal, _table, from, _journal.KnownLastEntry, folder.Journal, options.AcceptDamagedJournal);
             _journal.CutBehindTail();
             _visible = _journal.TailAddress;
             _compactions = new CompactionQueue(_table);
             _checkpointer = new Checkpointer(options, folder, _documents, checkpoint, Queue);
             _reclaimer = new SpaceReclaimer(options, _documents, _table);
-            if (checkpoint is not null && Replayed == 0 && !damaged) _checkpointer.IsUpToDate(_journal);
-            if (damaged)
-            {
-                // Before anything new is stored behind the damage.
-                options.Logger.DamageAccepted(folder.Root);
-                _checkpointer.Finish(_journal, _table.LiveBytes);
-            }
+            if (checkpoint is not null && Replayed == 0 && !damaged && !torn) _checkpointer.IsUpToDate(_journal);
+            if (damaged) options.Logger.DamageAccepted(folder.Root);
+            // Before anything new is stored behind what cannot be read.
+            if ((damaged || torn) && !_checkpointer.Finish(_journal, _table.LiveBytes)) throw StoreUnavailableException.For("opening", folder.Root, "a checkpoint could not be taken");
         }
         catch
         {

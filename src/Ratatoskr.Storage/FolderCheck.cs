@@ -1,0 +1,117 @@
+using Automerge.Changes;
+using Automerge.Format;
+using Microsoft.Data.Sqlite;
+using Ratatoskr.Engine.Storage;
+using Ratatoskr.Protocol.Identifiers;
+using Ratatoskr.Storage.Faster;
+using Ratatoskr.Storage.Sqlite;
+using Ratatoskr.Storage.Sqlite.Databases;
+
+namespace Ratatoskr.Storage;
+
+/// <summary>
+/// Reads all that a data folder holds, as a server would, and names what is not what was written: journal and table through their checksums, each document's chunks through
+/// Automerge's, the database through SQLite's own checks. It recovers first, as a start would; nothing is repaired.
+/// </summary>
+/// <remarks>For a folder that no server has open: it holds the folder while it looks.</remarks>
+public static class FolderCheck
+{
+    // sqlite.org/pragma.html: a damaged database can have very many faults, the first ones tell enough.
+    private const int DatabaseFaultsMax = 100;
+
+    /// <param name="folder">The data folder.</param>
+    /// <param name="report">Gets a line for each damage.</param>
+    /// <returns>How many documents there are, and how many damages were found.</returns>
+    /// <exception cref="StoreFolderException">In use by another process, of another version, or no data folder.</exception>
+    public static async Task<(int Documents, int Damages)> RunAsync(string folder, Action<string> report)
+    {
+        ArgumentNullException.ThrowIfNull(report);
+        if (!File.Exists(Path.Combine(folder, "format"))) throw new StoreFolderException($"{folder} is not a data folder: it has no format file");
+        int documents = 0, damages = 0;
+        try
+        {
+            await using FasterChunkStore store = await FasterChunkStore.OpenAsync(new FasterStoreOptions { Folder = folder, ReserveBytes = 0 }).ConfigureAwait(false);
+            HashSet<DocumentId> seen = [];
+            await foreach (StoreDelta delta in store.ReadSinceAsync(default, CancellationToken.None).ConfigureAwait(false))
+            {
+                if (!seen.Add(delta.Id)) continue;
+                documents++;
+                if (await FaultOfAsync(store, delta.Id).ConfigureAwait(false) is { } fault) Tell(fault);
+            }
+        }
+        catch (Exception e) when (e is StoreDamagedException or StoreUnavailableException)
+        {
+            Tell(e.Message);
+        }
+
+        string database = Path.Combine(folder, SqliteAccountStore.FileName);
+        if (File.Exists(database)) CheckDatabase(database, Tell);
+        return (documents, damages);
+
+        void Tell(string damage)
+        {
+            damages++;
+            report(damage);
+        }
+    }
+
+    private static async Task<string?> FaultOfAsync(FasterChunkStore store, DocumentId id)
+    {
+        try
+        {
+            StoredDocument stored = await store.LoadAsync(id, CancellationToken.None).ConfigureAwait(false);
+            if (FaultIn(stored.Snapshot.Chunk.Span) is { } fault) return $"document {id}: the snapshot: {fault}";
+            foreach (TailEntry entry in stored.Tail)
+            {
+                if (FaultIn(entry.Chunks.Span) is { } broken) return $"document {id}: tail entry {entry.Sequence}: {broken}";
+            }
+
+            return null;
+        }
+        catch (Exception e) when (e is StoreDamagedException or StoreUnavailableException)
+        {
+            return e.Message;
+        }
+    }
+
+    private static string? FaultIn(ReadOnlySpan<byte> chunks)
+    {
+        while (!chunks.IsEmpty)
+        {
+            if (!ChunkReader.TryRead(chunks, out Chunk chunk, out ChunkError error)) return error.Describe();
+            ChangeHash hash = chunk.ComputeHash();
+            // A compressed change carries the checksum of what it inflates to.
+            if (chunk.Type != ChunkType.CompressedChange && !chunk.ChecksumMatches(hash)) return "a chunk's checksum does not match";
+            chunks = chunks[chunk.Length..];
+        }
+
+        return null;
+    }
+
+    private static void CheckDatabase(string file, Action<string> tell)
+    {
+        try
+        {
+            SqliteLibrary.Require();
+            using SqliteConnection connection = new(new SqliteConnectionStringBuilder { DataSource = file, Mode = SqliteOpenMode.ReadWrite, Pooling = false }.ToString());
+            connection.Open();
+            using SqliteCommand command = connection.CreateCommand();
+            command.CommandText = System.FormattableString.Invariant($"PRAGMA integrity_check({DatabaseFaultsMax})");
+            using (SqliteDataReader rows = command.ExecuteReader())
+            {
+                while (rows.Read())
+                {
+                    if (rows.GetString(0) is var fault and not "ok") tell($"{file}: {fault}");
+                }
+            }
+
+            command.CommandText = "PRAGMA foreign_key_check";
+            using SqliteDataReader orphans = command.ExecuteReader();
+            while (orphans.Read()) tell($"{file}: row {(orphans.IsDBNull(1) ? "?" : orphans.GetInt64(1))} of {orphans.GetString(0)} refers to a {orphans.GetString(2)} that is not there");
+        }
+        catch (SqliteException e)
+        {
+            tell($"{file}: {e.Message}");
+        }
+    }
+}
