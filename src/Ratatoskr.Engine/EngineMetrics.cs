@@ -25,6 +25,7 @@ public sealed class EngineMetrics : IDisposable
     private readonly TallySet<ChangeRefusal> _changesRefused;
     private readonly Tally _observed;
     private readonly Tally _quarantined;
+    private readonly Tally _deferred;
     private readonly TallySet<DocumentRefusal> _documentsRefused;
     private readonly Tally _loaded;
     private readonly Tally _evicted;
@@ -51,6 +52,7 @@ public sealed class EngineMetrics : IDisposable
         _changes = _meter.CreateTally("ratatoskr.changes.taken", "{change}", "changes and document chunks taken into documents");
         _changesRefused = _meter.CreateTallies<ChangeRefusal>("ratatoskr.changes.refused", "{change}", "reason", "changes refused; with over_quota and unstored whole messages of them");
         _observed = _meter.CreateTally("ratatoskr.changes.observed", "{change}", "changes taken that would be refused, where validation only observes");
+        _deferred = _meter.CreateTally("ratatoskr.documents.deferred", "{message}", "times a whole document or a reset was put off, because its peer has had as many as it may lately");
         _quarantined = _meter.CreateTally("ratatoskr.changes.quarantined", "{change}", "stored changes found not to fit their document");
         _documentsRefused = _meter.CreateTallies<DocumentRefusal>("ratatoskr.documents.refused", "{document}", "reason", "documents not opened for a peer, or not served to it");
         _loaded = _meter.CreateTally("ratatoskr.documents.loaded", "{document}", "documents read from the store");
@@ -94,6 +96,8 @@ public sealed class EngineMetrics : IDisposable
     internal void ChangeObserved() => _observed.Add();
 
     internal void ChangeQuarantined() => _quarantined.Add();
+
+    internal void DocumentDeferred() => _deferred.Add();
 
     internal void DocumentRefused(DocumentRefusal reason) => _documentsRefused.Add(reason);
 

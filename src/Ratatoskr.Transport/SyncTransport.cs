@@ -6,6 +6,7 @@ using Ratatoskr.Engine.Sessions;
 using Ratatoskr.Protocol;
 using Ratatoskr.Protocol.WebSockets;
 using Ratatoskr.Transport.Connections;
+using Ratatoskr.Transport.Upgrades;
 
 namespace Ratatoskr.Transport;
 
@@ -40,6 +41,8 @@ public sealed partial class SyncTransport : IAsyncDisposable
         options.Validate();
         _endpoint = endpoint;
         Options = options;
+        OutboundRoom = new OutboundRoom(options.OutboundBytesMax);
+        Pending = new PendingUpgrades(options.PendingUpgradesMax);
         Metrics = new TransportMetrics(meter);
         _logger = logger;
         _time = time;
@@ -58,6 +61,11 @@ public sealed partial class SyncTransport : IAsyncDisposable
     public int ConnectionCount => Volatile.Read(ref _open);
 
     internal TransportMetrics Metrics { get; }
+
+    internal OutboundRoom OutboundRoom { get; }
+
+    /// <summary>Connections that have not said yet what they are.</summary>
+    internal PendingUpgrades Pending { get; }
 
     internal ILogger Logger => _logger;
 
@@ -160,12 +168,24 @@ public sealed partial class SyncTransport : IAsyncDisposable
         if (Interlocked.Decrement(ref _open) == 0) _allClosed?.TrySetResult();
     }
 
-    /// <summary>Accounts for bytes of unfinished messages; a negative number gives back.</summary>
+    /// <summary>Accounts for bytes of unfinished messages; a negative number gives back. When there is no room, whoever has taken longest over a message gives way.</summary>
     /// <exception cref="ProtocolException">1013: all of them together hold too much. These bytes are not accounted for then, so that nobody else suffers.</exception>
-    internal void AddInbound(long bytes)
+    internal void AddInbound(long bytes, WebSocketConnection asks)
     {
         long total = Interlocked.Add(ref _inboundBytes, bytes);
         if (bytes <= 0 || total <= Options.InboundBytesMax) return;
+        WebSocketConnection? slowest = null;
+        ForEachConnection(connection =>
+        {
+            if (connection.InboundSinceMs < (slowest?.InboundSinceMs ?? long.MaxValue)) slowest = connection;
+        });
+        if (slowest is not null && slowest != asks && NowMs - slowest.InboundSinceMs >= (long)Options.MessageGrace.TotalMilliseconds)
+        {
+            Metrics.InboundRefused();
+            slowest.GiveWay();                      // its bytes come back as soon as its loop sees it
+            return;
+        }
+
         Interlocked.Add(ref _inboundBytes, -bytes);
         Metrics.InboundRefused();
         throw new ProtocolException(CloseCode.TryAgainLater, "too many large messages are arriving at once");
@@ -177,6 +197,9 @@ public sealed partial class SyncTransport : IAsyncDisposable
         meter.ShowLevel("ratatoskr.sockets.swept", "{connection}", "sockets with a deadline: WebSockets, upgrades under way, closed ones that still have something to send", () => _table.Count);
         meter.ShowLevel("ratatoskr.inbound.buffered", "By", "bytes of large messages that have begun to arrive", () => Volatile.Read(ref _inboundBytes));
         meter.ShowGauge("ratatoskr.inbound.limit", "By", "what such bytes may be in all", () => Options.InboundBytesMax);
+        meter.ShowLevel("ratatoskr.upgrades.pending", "{connection}", "connections that have not said yet what they are", () => Pending.Count);
+        meter.ShowGauge("ratatoskr.upgrades.limit", "{connection}", "what they may be; one more takes the place of the oldest", () => Options.PendingUpgradesMax);
+        meter.ShowGauge("ratatoskr.outbound.limit", "By", "what long send queues may hold in all", () => Options.OutboundBytesMax);
         meter.ShowLevel("ratatoskr.outbound.queued", "By", "bytes that wait for sockets, all send queues together", QueuedBytes);
     }
 

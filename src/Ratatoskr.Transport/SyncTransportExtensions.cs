@@ -9,9 +9,6 @@ namespace Ratatoskr.Transport;
 /// <summary>Puts a <see cref="SyncTransport"/> into Kestrel. All three belong together.</summary>
 public static class SyncTransportExtensions
 {
-    // Plain HTTP requests, and connections that have not said yet what they are, beside the WebSockets.
-    private const int HttpConnectionCountMax = 1024;
-
     // All clients of a restarted server come back within 5 s (stock clients retry at that interval). The kernel's somaxconn, 4096, caps it anyway.
     private const int BacklogMax = 4096;
 
@@ -29,7 +26,7 @@ public static class SyncTransportExtensions
     {
         kestrel.AddServerHeader = false;
         kestrel.Limits.RequestHeadersTimeout = options.UpgradeTimeout;
-        kestrel.Limits.MaxConcurrentConnections = (long)options.ConnectionCountMax + HttpConnectionCountMax;
+        kestrel.Limits.MaxConcurrentConnections = (long)options.ConnectionCountMax + options.PendingUpgradesMax + options.HttpConnectionCountMax;
     }
 
     /// <summary>Looks at the first request of every connection. Call it after <c>UseHttps</c>, so that it sees what TLS carries.</summary>

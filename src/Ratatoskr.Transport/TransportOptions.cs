@@ -21,6 +21,9 @@ public sealed record TransportOptions
     /// </summary>
     public long InboundBytesMax { get; init; } = 320L * MiB;
 
+    /// <summary>A large message that has been arriving for this long gives way, with 1013, when others have no room for theirs.</summary>
+    public TimeSpan MessageGrace { get; init; } = TimeSpan.FromSeconds(10);
+
     /// <summary>The upgrade request, all of it; a longer one is left to HTTP and its own limits.</summary>
     public int UpgradeBytesMax { get; init; } = 16 * KiB;
 
@@ -32,6 +35,15 @@ public sealed record TransportOptions
 
     /// <summary>Queue that no further message may join: the connection closes with 1013. So a queue is at most this and one message.</summary>
     public long OutboundHardLimitBytes { get; init; } = 64L * MiB;
+
+    /// <summary>All send queues together, those of less than 32 KiB left out: beyond it a queue that is longer and is to grow closes its connection with 1013.</summary>
+    public long OutboundBytesMax { get; init; } = 256L * MiB;
+
+    /// <summary>Connections that have not said yet what they are; one more takes the place of the oldest.</summary>
+    public int PendingUpgradesMax { get; init; } = 4096;
+
+    /// <summary>Connections with plain HTTP requests. Beyond all three counts together a connection is closed as soon as it is there.</summary>
+    public int HttpConnectionCountMax { get; init; } = 1024;
 
     /// <summary>What a socket may hold in each direction between the kernel and us. Above <see cref="UpgradeBytesMax"/>.</summary>
     public int SocketBufferBytes { get; init; } = 64 * KiB;
@@ -87,9 +99,12 @@ public sealed record TransportOptions
         ArgumentOutOfRangeException.ThrowIfLessThan(OutboundHighWaterBytes, OutboundLowWaterBytes);
         ArgumentOutOfRangeException.ThrowIfLessThan(OutboundHardLimitBytes, OutboundHighWaterBytes);
         ArgumentOutOfRangeException.ThrowIfLessThanOrEqual(SocketBufferBytes, UpgradeBytesMax);
+        ArgumentOutOfRangeException.ThrowIfLessThan(OutboundBytesMax, 1);
+        ArgumentOutOfRangeException.ThrowIfLessThan(PendingUpgradesMax, 1);
+        ArgumentOutOfRangeException.ThrowIfLessThan(HttpConnectionCountMax, 1);
         ArgumentOutOfRangeException.ThrowIfLessThan(PingsPerSecondMax, 1);
         ArgumentOutOfRangeException.ThrowIfLessThan(MissedPingsMax, 1);
-        foreach (TimeSpan time in (ReadOnlySpan<TimeSpan>)[UpgradeTimeout, HelloTimeout, PingInterval, CloseTimeout, StopTimeout])
+        foreach (TimeSpan time in (ReadOnlySpan<TimeSpan>)[UpgradeTimeout, HelloTimeout, PingInterval, CloseTimeout, StopTimeout, MessageGrace])
             ArgumentOutOfRangeException.ThrowIfLessThanOrEqual(time, TimeSpan.Zero);
     }
 }

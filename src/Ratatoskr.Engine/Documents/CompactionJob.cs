@@ -58,7 +58,7 @@ internal sealed class CompactionJob : DocumentJob
     protected override long MeasureBytes()
     {
         long bytes = WriteFactor * OperationsJob.TailFactor * _changeBytes;
-        return _snapshot.IsEmpty ? bytes : bytes + DocumentSize.Measure(_snapshot.Span, _limits.Document).OpSetBytes + SnapshotVerifier.MeasureBytes(_snapshot.Span, _limits);
+        return _snapshot.IsEmpty ? bytes : bytes + DocumentSize.Measure(_snapshot.Span, _limits.Document).OpSetBytes + SnapshotVerifier.MeasureBytes(_snapshot.Span, _limits.Document);
     }
 
     protected override void Work()

@@ -95,7 +95,7 @@ internal sealed class DocumentContent : IChangeSource
         {
             ChangeGraph graph = ChangeGraph.TryRead(stored.Snapshot.Index.Span, hashKey, out ChangeGraph? indexed)
                 ? indexed!
-                : SnapshotVerifier.Verify(stored.Snapshot.Chunk.Span, hashKey, limits);
+                : SnapshotVerifier.Verify(stored.Snapshot.Chunk.Span, hashKey, limits.Document);
             content.ReplaceSnapshot(graph, stored.Snapshot.Chunk);
         }
 

@@ -109,7 +109,12 @@ internal sealed class FanOut(Shard shard)
 
         if (plan.SendsDocument || plan.Kind == SyncPlanKind.Reset)
         {
-            if (link.WholeSendsLeft == 0) return;                         // marked again by the tick
+            if (link.WholeSendsLeft == 0)
+            {
+                shard.Metrics.DocumentDeferred();                         // marked again by the tick
+                return;
+            }
+
             link.WholeSendsLeft--;
         }
         else if (RowsToRecreate(content, plan) is { } rows)

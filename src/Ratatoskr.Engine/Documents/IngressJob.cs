@@ -27,6 +27,10 @@ internal sealed class IngressJob(PeerLink link, SharedBuffer payload, RepoMessag
     private const int ChangeFactor = 8;
     public const int OperationBytes = 80;
 
+    // What a byte can inflate to, and how often the result is there at a time: growing, as a chunk, and kept.
+    private const int DeflateRatioMax = 1032;
+    private const int InflatedFactor = 3;
+
     private readonly List<(byte[] Bytes, ChangeHash Hash)> _changes = [];
     private ChangeGraph? _adopted;
     private byte[]? _adoptedChunk;
@@ -124,7 +128,8 @@ internal sealed class IngressJob(PeerLink link, SharedBuffer payload, RepoMessag
             ReadOnlySpan<byte> chunks = entry;
             while (ChunkReader.TryRead(chunks, out Chunk chunk, out _))
             {
-                if (chunk.Type == ChunkType.Document && !IsTaking) bytes = Math.Max(bytes, SnapshotVerifier.MeasureBytes(chunk.Bytes, limits));
+                if (chunk.Type == ChunkType.Document && !IsTaking) bytes = Math.Max(bytes, SnapshotVerifier.MeasureBytes(chunk.Bytes, limits.IncomingDocument));
+                if (chunk.Type == ChunkType.CompressedChange) bytes += InflatedFactor * Math.Min(limits.IncomingInflatedBytesMax, DeflateRatioMax * (long)chunk.Length);
                 operations += OperationsOf(chunk);
                 chunks = chunks[chunk.Length..];
             }
@@ -238,7 +243,7 @@ internal sealed class IngressJob(PeerLink link, SharedBuffer payload, RepoMessag
                 break;
             case ChunkType.CompressedChange:
                 ArrayBufferWriter<byte> inflated = new();
-                if (CompressedChange.TryInflate(chunk, limits.InflatedBytesMax, inflated, out ChunkError error)) ReadChange(inflated.WrittenSpan);
+                if (CompressedChange.TryInflate(chunk, limits.IncomingInflatedBytesMax, inflated, out ChunkError error)) ReadChange(inflated.WrittenSpan);
                 else Refusal = error.Describe();
                 break;
             case ChunkType.Document:
@@ -267,7 +272,7 @@ internal sealed class IngressJob(PeerLink link, SharedBuffer payload, RepoMessag
 
     private void ReadDocument(ReadOnlySpan<byte> bytes)
     {
-        DocumentSize size = DocumentSize.Measure(bytes, limits.Document);
+        DocumentSize size = DocumentSize.Measure(bytes, limits.IncomingDocument);
         if (Math.Max(size.Rows, size.Changes) > limits.Document.MaxRows)
         {
             Refusal = $"the document has {Math.Max(size.Rows, size.Changes)} rows, and {limits.Document.MaxRows} are allowed";
@@ -276,7 +281,7 @@ internal sealed class IngressJob(PeerLink link, SharedBuffer payload, RepoMessag
         }
 
         ChangeGraph ours = Content.Graph;
-        ChangeGraph theirs = SnapshotVerifier.Verify(bytes, hashKey, limits);
+        ChangeGraph theirs = SnapshotVerifier.Verify(bytes, hashKey, limits.IncomingDocument);
         HashSet<int> unknown = [];
         for (int row = 0; row < theirs.Count; row++)
         {

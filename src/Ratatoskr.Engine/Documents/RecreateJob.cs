@@ -13,7 +13,7 @@ internal sealed class RecreateJob(DocumentActor document, ReadOnlyMemory<byte> s
 
     public string? Error { get; private set; }
 
-    protected override long MeasureBytes() => SnapshotVerifier.MeasureBytes(Snapshot.Span, limits);
+    protected override long MeasureBytes() => SnapshotVerifier.MeasureBytes(Snapshot.Span, limits.Document);
 
     protected override void Work()
     {

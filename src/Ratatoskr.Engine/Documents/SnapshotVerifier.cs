@@ -13,17 +13,17 @@ internal static class SnapshotVerifier
 
     /// <summary>About what reading takes, in bytes.</summary>
     /// <exception cref="Automerge.Format.AutomergeFormatException">Not a document.</exception>
-    public static long MeasureBytes(ReadOnlySpan<byte> chunk, EngineLimits limits)
+    public static long MeasureBytes(ReadOnlySpan<byte> chunk, DocumentLimits limits)
     {
-        DocumentSize size = DocumentSize.Measure(chunk, limits.Document);
+        DocumentSize size = DocumentSize.Measure(chunk, limits);
         return (RowBytes * (size.Rows + (2 * size.Changes))) + ((long)ChunkFactor * chunk.Length);
     }
 
     /// <exception cref="Automerge.Format.AutomergeFormatException">The chunk is not a sound document.</exception>
-    public static ChangeGraph Verify(ReadOnlySpan<byte> chunk, ulong hashKey, EngineLimits limits)
+    public static ChangeGraph Verify(ReadOnlySpan<byte> chunk, ulong hashKey, DocumentLimits limits)
     {
         GraphSink sink = new(new ChangeGraph(hashKey));
-        DocumentReader.Read(chunk, limits.Document, sink);
+        DocumentReader.Read(chunk, limits, sink);
         return sink.Graph;
     }
 

@@ -55,8 +55,18 @@ public sealed record EngineLimits
     /// <summary>Operations above this, in one message, are taken on a worker, however few bytes they have: 4,096 cost some milliseconds, and 200 bytes can say a million.</summary>
     public int InlineOperationsMax { get; init; } = 4096;
 
-    /// <summary>What one compressed change may inflate to.</summary>
+    /// <summary>What one compressed change may inflate to; less where <see cref="MemoryBudgetBytes"/> is small.</summary>
     public int InflatedBytesMax { get; init; } = 64 << 20;
+
+    /// <summary>The same, as it applies: a kilobyte can say a megabyte, and while it is looked at it is there three times.</summary>
+    public int IncomingInflatedBytesMax => (int)Math.Min(InflatedBytesMax, OperationsBytesMax / 8);
+
+    /// <summary>Bounds of a document chunk that a peer sends: those of <see cref="Document"/>, but what is inflated at a time fits <see cref="MemoryBudgetBytes"/>.</summary>
+    public DocumentLimits IncomingDocument => Document with
+    {
+        MaxColumnBytes = (int)Math.Min(Document.MaxColumnBytes, OperationsBytesMax / 4),
+        MaxInflatedBytes = (int)Math.Min(Document.MaxInflatedBytes, OperationsBytesMax / 2),
+    };
 
     /// <summary>Bounds of a single change.</summary>
     public ChangeLimits Change { get; init; } = ChangeLimits.Default;

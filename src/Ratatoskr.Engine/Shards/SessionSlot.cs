@@ -15,6 +15,9 @@ internal sealed class SessionSlot
     /// <summary>The same, asked with a frame's bytes.</summary>
     public Dictionary<DocumentId, PeerLink>.AlternateLookup<ReadOnlySpan<byte>> LinksByText { get; }
 
+    /// <summary>What the shard was charged for the links.</summary>
+    public long LinkBytes { get; set; }
+
     /// <summary>Storage ids whose heads the session wants to hear of; null for none.</summary>
     public HashSet<StorageId>? Follows { get; set; }
 

@@ -31,6 +31,7 @@ internal sealed class Shard
     private readonly long _budget;
     private long _charged;
     private long _linkBytes;
+    private int _sessions;                                        // those with a slot here
     private int _linkCount;
     private long _heldBytes;
 
@@ -235,20 +236,18 @@ internal sealed class Shard
     }
 
     /// <summary>Accounts for what is kept of a peer's view of a document, which the peer can make large.</summary>
-    /// <returns>false: all links together take more than their share of the budget.</returns>
+    /// <returns>false: all links together take more than the budget, and those of its session more than their share.</returns>
     public bool RechargeLink(PeerLink link)
     {
         long bytes = LinkOverheadBytes + link.State.MemoryBytes;
-        _linkBytes += bytes - link.ChargedBytes;
-        link.ChargedBytes = bytes;
-        return _linkBytes <= _budget;
+        ChargeLink(link, bytes);
+        return link.Session.Slots[Index] is not { } slot || HasRoomForLinks(slot);
     }
 
     public void ForgetLink(PeerLink link)
     {
         _linkCount--;
-        _linkBytes -= link.ChargedBytes;
-        link.ChargedBytes = 0;
+        ChargeLink(link, 0);
     }
 
     public PeerLink? FindLink(PeerSession session, DocumentId id) =>
@@ -291,7 +290,23 @@ internal sealed class Shard
 
     private DocumentActor? Find(DocumentId id) => _documents.GetValueOrDefault(id);
 
-    private SessionSlot SlotOf(PeerSession session) => session.Slots[Index] ??= new SessionSlot();
+    private SessionSlot SlotOf(PeerSession session)
+    {
+        if (session.Slots[Index] is { } slot) return slot;
+        _sessions++;
+        return session.Slots[Index] = new SessionSlot();
+    }
+
+    private void ChargeLink(PeerLink link, long bytes)
+    {
+        long more = bytes - link.ChargedBytes;
+        link.ChargedBytes = bytes;
+        _linkBytes += more;
+        if (link.Session.Slots[Index] is { } slot) slot.LinkBytes += more;
+    }
+
+    // When the budget is used up, those who use more than their share of it are refused, and nobody else: so it is never passed by more than once itself.
+    private bool HasRoomForLinks(SessionSlot slot) => _linkBytes <= _budget || slot.LinkBytes <= _budget / Math.Max(1, _sessions);
 
     private void Receive(ref ShardInput input, Timestamp now, IEffects effects)
     {
@@ -349,9 +364,10 @@ internal sealed class Shard
             document = new DocumentActor(id, this);
         }
 
-        if (slot.Links.Count >= Limits.DocumentsPerSessionMax || _linkBytes > _budget)
+        bool hasRoom = HasRoomForLinks(slot);
+        if (slot.Links.Count >= Limits.DocumentsPerSessionMax || !hasRoom)
         {
-            Metrics.DocumentRefused(_linkBytes > _budget ? DocumentRefusal.Memory : DocumentRefusal.TooMany);
+            Metrics.DocumentRefused(hasRoom ? DocumentRefusal.TooMany : DocumentRefusal.Memory);
             effects.SendError(this, session, ErrorCodes.TooManyDocuments, "This connection has too many documents open", document.Id);
             effects.SendUnavailable(this, session, document.Id);
             return null;
@@ -369,6 +385,7 @@ internal sealed class Shard
     {
         if (session.Slots[Index] is not { } slot) return;
         session.Slots[Index] = null;
+        _sessions--;
         EphemeralRelay.Forget(slot);
         Gossip.Forget(slot);
         foreach (PeerLink link in slot.Links.Values)

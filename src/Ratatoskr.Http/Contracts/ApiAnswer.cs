@@ -36,6 +36,9 @@ internal sealed class ApiAnswer
 
     public static ApiAnswer NotFound(string message = "Document not found") => Error(StatusCodes.Status404NotFound, "not_found", message);
 
+    public static ApiAnswer NoRoom { get; } =
+        Error(StatusCodes.Status503ServiceUnavailable, "unavailable", "Too many large answers are being sent").With("Retry-After", "5");
+
     public static ApiAnswer Moved(string message) => Error(StatusCodes.Status412PreconditionFailed, "precondition_failed", message);
 
     public static ApiAnswer InsufficientScope(string scope) =>
@@ -53,6 +56,9 @@ internal sealed class ApiAnswer
         (_headers ??= []).Add((header, value));
         return this;
     }
+
+    /// <summary>Bytes of its body.</summary>
+    public int Length => _body.Length;
 
     public async Task WriteAsync(HttpContext context)
     {

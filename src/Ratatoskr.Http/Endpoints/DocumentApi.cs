@@ -10,9 +10,10 @@ using Ratatoskr.Http.Tokens;
 namespace Ratatoskr.Http.Endpoints;
 
 /// <summary>What the document endpoints work with.</summary>
+/// <param name="Room">For answers that are large.</param>
 /// <param name="FillRandom">Fills bytes nobody can guess: actor ids.</param>
 public sealed record DocumentApi(
-    BearerAuthentication Authentication, DocumentDirectory Directory, DocumentContents Contents, RestLimits Limits, TimeProvider Time, Action<Span<byte>> FillRandom);
+    BearerAuthentication Authentication, DocumentDirectory Directory, DocumentContents Contents, RestLimits Limits, ResponseRoom Room, TimeProvider Time, Action<Span<byte>> FillRandom);
 
 /// <summary><c>/api/v1/documents</c>: who owns what, who may see it, and what is in it. Any name of a document will do in a path.</summary>
 public static class DocumentEndpoints
@@ -49,6 +50,7 @@ public static class DocumentEndpoints
             async (context, principal) =>
             {
                 ApiAnswer answer = api.Limits.Request(principal) ?? await endpoint(context, principal).ConfigureAwait(false);
+                if (!api.Room.TryTake(context, answer.Length)) answer = ApiAnswer.NoRoom;
                 await answer.WriteAsync(context).ConfigureAwait(false);
             }));
     }

@@ -71,6 +71,7 @@ internal sealed class DocumentContentEndpoints(DocumentApi api)
         if (format.Count > 1 || (format.Count == 1 && format[0] is not ("json" or "binary"))) return ApiAnswer.Invalid("format: json or binary");
         DirectoryAnswer found = await api.Directory.FindAsync(principal, DocumentEndpoints.IdOf(context), Permission.Read, context.RequestAborted).ConfigureAwait(false);
         if (found.Document is not { } document) return DocumentEndpoints.Answer(found.Refusal!);
+        if (!api.Room.TryTake(context, document.Size)) return ApiAnswer.NoRoom;
         bool isJson = format is ["json"];
         (ReadOnlyMemory<byte> Bytes, IReadOnlyList<ChangeHash> Heads) export = await ExportAsync(document, isJson, context.RequestAborted).ConfigureAwait(false);
         ApiAnswer answer = isJson

@@ -93,6 +93,7 @@ internal sealed class DocumentHistoryEndpoints(DocumentApi api)
     {
         DirectoryAnswer found = await api.Directory.FindAsync(principal, DocumentEndpoints.IdOf(context), Permission.Read, context.RequestAborted).ConfigureAwait(false);
         if (found.Document is not { } record) return DocumentEndpoints.Answer(found.Refusal!);
+        if (!api.Room.TryTake(context, record.Size)) return ApiAnswer.NoRoom;
         try
         {
             return await api.Contents.OpenAsync(record.AutomergeId, _contents.NewActor(), document => use(document, record), context.RequestAborted).ConfigureAwait(false);

@@ -45,6 +45,7 @@ internal sealed class ServerHost : IAsyncDisposable
         _readiness = new Readiness(this);
         HashSet<string> origins = [.. options.Accounts.CorsAllowedOrigins];
         TransportOptions transport = MemoryLimits.Of(options, new TransportOptions { AllowsOrigin = origins.Count == 0 ? null : origins.Contains, ConnectionCountMax = options.MaxConnections });
+        transport = FileLimits.Of(transport, FileLimits.OpenFiles());
 
         // The empty builder, so that settings come from our variables only: ASPNETCORE_URLS or a stray appsettings.json change nothing.
         WebApplicationBuilder builder = WebApplication.CreateEmptyBuilder(new WebApplicationOptions { ApplicationName = "ratatoskr" });
@@ -142,6 +143,7 @@ internal sealed class ServerHost : IAsyncDisposable
     private void MapAccounts(ApplicationBuilder pipeline, AccountServices accounts)
     {
         RestLimits limits = new(accounts.Limiter, _options.Accounts.Clients, TimeProvider.System);
+        ResponseRoom room = new(((long)_options.MemoryBudgetMb << 20) / 4, TimeProvider.System, _app.Services.GetRequiredService<IMeterFactory>().Create(ResponseRoom.MeterName));
         Cors cors = new(_options.Accounts.CorsAllowedOrigins);
         _auth = new AuthServices(new AuthOptions
         {
@@ -166,7 +168,7 @@ internal sealed class ServerHost : IAsyncDisposable
         {
             MapOperations(routes);
             routes.MapAuth(_auth);
-            routes.MapDocuments(new DocumentApi(_auth.Bearer, accounts.Directory, _engine.Contents, limits, TimeProvider.System, RandomNumberGenerator.Fill));
+            routes.MapDocuments(new DocumentApi(_auth.Bearer, accounts.Directory, _engine.Contents, limits, room, TimeProvider.System, RandomNumberGenerator.Fill));
             routes.MapLater(_auth.Bearer);
             routes.MapOpenApi();
         });

@@ -33,7 +33,7 @@ internal interface IOutboundOwner
 /// leaves on the sender's own thread and a busy one needs no queue of work items.
 /// </summary>
 /// <remarks>Safe on any thread. The pipe is touched under the lock, or by the one writer while <c>_writing</c> is set.</remarks>
-internal sealed class OutboundWriter(PipeWriter output, TransportOptions options, TransportMetrics metrics, IOutboundOwner owner)
+internal sealed class OutboundWriter(PipeWriter output, TransportOptions options, TransportMetrics metrics, OutboundRoom room, IOutboundOwner owner)
 {
     // At most this is copied into the pipe before the socket is asked again: a 100 MB body passes through in slices as the socket takes them,
     // and the lock is held for one slice's copy (about 2 µs). Half of the socket's own buffer, so two slices keep it busy.
@@ -44,6 +44,7 @@ internal sealed class OutboundWriter(PipeWriter output, TransportOptions options
 
     private readonly Lock _gate = new();
     private OutboundBacklog? _backlog;  // null while there is none, so an idle connection holds no memory for it
+    private long _charged;              // of these, what the room was told: all of them when they are more than a slice
     private long _queued;               // accepted, not yet taken by the socket: the backlog, _inPipe and the slice being flushed
     private int _inPipe;                // of these, in the pipe and not part of a flush yet
     private bool _writing;              // someone is between taking a slice and finding nothing left
@@ -87,7 +88,7 @@ internal sealed class OutboundWriter(PipeWriter output, TransportOptions options
         lock (_gate)
         {
             if (_ended) return SendOutcome.Ended;
-            if (_queued > options.OutboundHardLimitBytes && !last) return SendOutcome.Overflow;
+            if ((_queued > options.OutboundHardLimitBytes || (_charged > 0 && room.IsFull)) && !last) return SendOutcome.Overflow;
 
             if (!_writing && _inPipe + length <= SliceBytes && _backlog is not { IsEmpty: false })
             {
@@ -103,6 +104,7 @@ internal sealed class OutboundWriter(PipeWriter output, TransportOptions options
             }
 
             _queued += length;
+            Charge();
             pauses = !_paused && _queued > options.OutboundHighWaterBytes;
             if (pauses) _paused = true;
             if (last) _ended = true;
@@ -214,6 +216,7 @@ internal sealed class OutboundWriter(PipeWriter output, TransportOptions options
         lock (_gate)
         {
             if (!_broken) _queued -= flushed;
+            Charge();
             drained = _paused && !_ended && _queued <= options.OutboundLowWaterBytes;
             if (drained)
             {
@@ -245,6 +248,15 @@ internal sealed class OutboundWriter(PipeWriter output, TransportOptions options
         _backlog?.Clear();
         _inPipe = 0;
         _queued = 0;
+        Charge();
+    }
+
+    private void Charge()
+    {
+        long charge = _queued > SliceBytes ? _queued : 0;
+        if (charge == _charged) return;
+        room.Change(charge - _charged);
+        _charged = charge;
     }
 
     private void EndTurn()

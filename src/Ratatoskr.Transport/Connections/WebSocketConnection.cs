@@ -56,6 +56,8 @@ internal sealed partial class WebSocketConnection : Swept, IPeerConnection, IOut
     private int _pings;                     // since the last sweep
     private byte[]? _owedPong;          // payload of the latest ping of a peer that does not read
     private long _inboundAccounted;
+    private long _inboundSinceMs = long.MaxValue;   // when the message that is accounted for began
+    private volatile bool _givesWay;
 
     /// <param name="transport">Whose connection it is.</param>
     /// <param name="pipe">What follows the upgrade's header lines; the caller completes it afterwards.</param>
@@ -65,7 +67,7 @@ internal sealed partial class WebSocketConnection : Swept, IPeerConnection, IOut
     {
         _transport = transport;
         _input = pipe.Input;
-        _outbound = new OutboundWriter(pipe.Output, transport.Options, transport.Metrics, this);
+        _outbound = new OutboundWriter(pipe.Output, transport.Options, transport.Metrics, transport.OutboundRoom, this);
         _abort = abort;
         _remote = remote;
         _startedMs = transport.NowMs;
@@ -131,6 +133,16 @@ internal sealed partial class WebSocketConnection : Swept, IPeerConnection, IOut
         }
     }
 
+    /// <summary>Since when a large message has been arriving; <see cref="long.MaxValue"/> when none is.</summary>
+    internal long InboundSinceMs => Volatile.Read(ref _inboundSinceMs);
+
+    /// <summary>Others wait for the room that its unfinished message takes: closes it. Any thread.</summary>
+    internal void GiveWay()
+    {
+        _givesWay = true;
+        _input.CancelPendingRead();
+    }
+
     /// <summary>Cuts the socket.</summary>
     public void Abort()
     {
@@ -159,7 +171,7 @@ internal sealed partial class WebSocketConnection : Swept, IPeerConnection, IOut
     {
         Start(endpoint, info);
         bool understood = await ReceiveAsync().ConfigureAwait(false);
-        if (_inboundAccounted != 0) _transport.AddInbound(-_inboundAccounted);
+        if (_inboundAccounted != 0) Account(0);
         TellDisconnected();
 
         BeginClosing();             // from here on the sweep cuts at the deadline
@@ -293,6 +305,7 @@ internal sealed partial class WebSocketConnection : Swept, IPeerConnection, IOut
             if (Volatile.Read(ref _probe) is not null) Interlocked.Exchange(ref _probe, null)?.TrySetResult();
             try
             {
+                if (_givesWay && InboundSinceMs != long.MaxValue) throw new ProtocolException(CloseCode.TryAgainLater, "a message took long to arrive, and others wait for its room");
                 while (TryRead(assembler, ref buffer, out WebSocketEvent read))
                 {
                     _transport.Metrics.Received(read.Kind);
@@ -428,8 +441,10 @@ internal sealed partial class WebSocketConnection : Swept, IPeerConnection, IOut
         long held = bufferedBytes < AccountedBytesMin ? 0 : bufferedBytes;
         long more = held - _inboundAccounted;
         if (more == 0) return;
-        _transport.AddInbound(more);
+        _transport.AddInbound(more, this);
         _inboundAccounted = held;
+        if (held == 0) Volatile.Write(ref _inboundSinceMs, long.MaxValue);
+        else if (held == more) Volatile.Write(ref _inboundSinceMs, _transport.NowMs);
     }
 
     // RFC 6455 §5.5.3: only the latest ping need be answered. A peer that pings and does not read gets no queue of pongs.

@@ -24,6 +24,7 @@ internal sealed class UpgradePeek(SyncTransport transport, ConnectionDelegate ne
         Upgrade,
         Refuse,
         TimedOut,
+        GaveWay,
         Gone,
     }
 
@@ -45,20 +46,23 @@ internal sealed class UpgradePeek(SyncTransport transport, ConnectionDelegate ne
             case Verdict.TimedOut:
                 await RefuseAsync(context, 408, "the request did not arrive in time").ConfigureAwait(false);
                 break;
+            case Verdict.GaveWay:
+                await RefuseAsync(context, 503, "too many requests are arriving").ConfigureAwait(false);
+                break;
         }
     }
 
     // Leaves the input consumed up to the first frame for an upgrade, and untouched for HTTP.
     private async Task<(Verdict Verdict, UpgradeRequest? Request, UpgradeRefusal Refusal)> PeekAsync(PipeReader input)
     {
-        PeekDeadline? deadline = null;
+        Pending? pending = null;
         long seen = 0;
         try
         {
             while (true)
             {
                 ValueTask<ReadResult> read = input.ReadAsync();
-                if (!read.IsCompleted && deadline is null) transport.Table.Add(deadline = new PeekDeadline(transport, input));
+                if (!read.IsCompleted && pending is null) pending = Pending.Begin(transport, input);
                 ReadResult result = await read.ConfigureAwait(false);
                 ReadOnlySequence<byte> buffer = result.Buffer;
                 UpgradeOutcome outcome = Examine(buffer, _limits, out UpgradeRequest? request, out int headLength, out UpgradeRefusal refusal);
@@ -80,8 +84,13 @@ internal sealed class UpgradePeek(SyncTransport transport, ConnectionDelegate ne
                 input.AdvanceTo(buffer.Start, buffer.End);
                 if (result.IsCompleted) return (Verdict.Gone, null, default);
 
+                if (!result.IsCanceled) continue;
+                if (seen > 0) return (pending!.GivesWay ? Verdict.GaveWay : Verdict.TimedOut, null, default);
+
                 // Nobody has said a word: Kestrel has a time-out for that too (keep-alive), and browsers open connections ahead of use.
-                if (result.IsCanceled) return (seen == 0 ? Verdict.Http : Verdict.TimedOut, null, default);
+                if (!pending!.GivesWay && !transport.Pending.AreMany) return (Verdict.Http, null, default);
+                transport.Metrics.Refused(503);
+                return (Verdict.Gone, null, default);
             }
         }
         catch (Exception e) when (e is IOException or OperationCanceledException)
@@ -90,7 +99,7 @@ internal sealed class UpgradePeek(SyncTransport transport, ConnectionDelegate ne
         }
         finally
         {
-            deadline?.End();
+            pending?.End();
         }
     }
 
@@ -174,27 +183,62 @@ internal sealed class UpgradePeek(SyncTransport transport, ConnectionDelegate ne
         ForwardedFor = request.ForwardedFor,
     };
 
-    /// <summary>Wakes a peek that has waited too long.</summary>
-    private sealed class PeekDeadline(SyncTransport transport, PipeReader input) : Swept
+    /// <summary>A peek that waits: until its time is over, or its place is needed.</summary>
+    internal sealed class Pending : Swept
     {
-        private readonly long _deadlineMs = transport.NowMs + (long)transport.Options.UpgradeTimeout.TotalMilliseconds;
+        private readonly SyncTransport _transport;
+        private readonly PipeReader _input;
+        private readonly long _deadlineMs;
         private readonly Lock _gate = new();
         private bool _ended;
 
+        private Pending(SyncTransport transport, PipeReader input)
+        {
+            _transport = transport;
+            _input = input;
+            _deadlineMs = transport.NowMs + (long)transport.Options.UpgradeTimeout.TotalMilliseconds;
+            Node = new LinkedListNode<Pending>(this);
+        }
+
+        /// <summary>Its place among the others; theirs to touch.</summary>
+        public LinkedListNode<Pending> Node { get; }
+
+        public bool GivesWay { get; private set; }
+
+        public static Pending Begin(SyncTransport transport, PipeReader input)
+        {
+            Pending pending = new(transport, input);
+            transport.Table.Add(pending);
+            transport.Pending.Add(pending);
+            return pending;
+        }
+
         public override void Sweep(long nowMs)
         {
-            if (nowMs < _deadlineMs) return;
-            lock (_gate)
-            {
-                if (!_ended) input.CancelPendingRead();
-            }
+            if (nowMs >= _deadlineMs) Wake();
+        }
+
+        /// <summary>A newcomer takes its place.</summary>
+        public void GiveWay()
+        {
+            GivesWay = true;
+            Wake();
         }
 
         /// <summary>After this the reads of whoever comes next are safe from a sweep under way.</summary>
         public void End()
         {
-            transport.Table.Remove(this);
+            _transport.Table.Remove(this);
+            _transport.Pending.Remove(this);
             lock (_gate) _ended = true;
+        }
+
+        private void Wake()
+        {
+            lock (_gate)
+            {
+                if (!_ended) _input.CancelPendingRead();
+            }
         }
     }
 }

@@ -107,6 +107,26 @@ public sealed class MailboxTests
         Assert.Single(server.StoredChanges(Doc));
     }
 
+    [Fact]
+    public void Session_with_most_of_what_may_be_kept_of_peers_is_closed_and_a_modest_one_is_not()
+    {
+        using TestServer server = new(new EngineLimits { MemoryBudgetBytes = 40_000 });
+        TestPeer greedy = server.Connect("greedy"), modest = server.Connect("modest");
+        for (int i = 0; i < 30; i++) greedy.Open(TestServer.Document($"greedy {i}"));   // more than 1 KiB each
+        server.Settle();
+        Assert.Null(greedy.Connection.ClosedWith);
+
+        for (int i = 0; i < 10; i++) modest.Open(TestServer.Document($"modest {i}"));
+        server.Settle();
+        Assert.Null(modest.Connection.ClosedWith);
+        Assert.Empty(modest.Errors);
+
+        greedy.Edit(TestServer.Document("greedy 0"), "x");
+        server.Settle();
+        Assert.Equal(CloseCode.TryAgainLater, greedy.Connection.ClosedWith);
+        Assert.Null(modest.Connection.ClosedWith);
+    }
+
     // It must not shrink when it is deflated.
     private static string Noise(int length)
     {

@@ -27,7 +27,7 @@ public sealed class OutboundWriterTests : IDisposable, IOutboundOwner
     {
         TransportOptions options = new() { OutboundHighWaterBytes = 200_000, OutboundLowWaterBytes = 50_000, OutboundHardLimitBytes = 1_000_000 };
         _strict = new StrictPipeWriter(_pipe.Writer);
-        _writer = new OutboundWriter(_strict, options, new TransportMetrics(_meter), this);
+        _writer = new OutboundWriter(_strict, options, new TransportMetrics(_meter), new OutboundRoom(options.OutboundBytesMax), this);
     }
 
     public void Dispose() => _meter.Dispose();

@@ -154,6 +154,61 @@ public sealed class WebSocketConnectionTests
     }
 
     [Fact]
+    public async Task Message_that_arrives_for_long_gives_way_when_others_have_no_room()
+    {
+        ManualTime time = new();
+        await using TestServer server = await TestServer.StartAsync(new TransportOptions { InboundBytesMax = 300_000 }, time);
+        (RawClient slow, TestSession slowSession) = await server.UpgradeRawAsync();
+        using RawClient closingSlow = slow;
+        (RawClient quick, _) = await server.UpgradeRawAsync();
+        using RawClient closingQuick = quick;
+        byte[] message = new byte[200_000];
+        byte[] frame = RawClient.Frame(Opcode.Binary, message);
+        Task<ServerFrame> end = slow.ReadFrameAsync();
+        await slow.WriteAsync(frame[..150_000]);
+        while (server.Count("ratatoskr.inbound.buffered") < 100_000) await Task.Delay(5, Cancel);
+        for (int second = 0; second < 11; second++) time.Advance(s_second);
+
+        await quick.WriteAsync(frame);
+
+        ServerFrame answer = await quick.ReadFrameAsync();
+        while (answer.Opcode == Opcode.Ping) answer = await quick.ReadFrameAsync();
+        Assert.Equal(message, answer.Payload);
+        while ((await end).Opcode == Opcode.Ping) end = slow.ReadFrameAsync();
+        Assert.Equal(1013, (await end).CloseCode);
+        await slowSession.WhenDisconnected;
+    }
+
+    [Fact]
+    public async Task Long_queues_that_are_too_much_together_close_the_one_that_grows()
+    {
+        await using TestServer server = await TestServer.StartAsync(new TransportOptions { OutboundBytesMax = 1_000_000 });
+        List<RawClient> clients = [];
+        List<TestSession> sessions = [];
+        for (int i = 0; i < 20; i++)
+        {
+            (RawClient client, TestSession session) = await server.UpgradeRawAsync();
+            clients.Add(client);
+            sessions.Add(session);
+        }
+
+        // Nobody reads: what the sockets' own buffers do not take waits here.
+        byte[] message = new byte[500_000];
+        for (int round = 0; round < 40; round++)
+        {
+            foreach (TestSession session in sessions)
+            {
+                session.Connection.Send(message, null);
+                session.Connection.Flush();
+            }
+        }
+
+        Assert.InRange(sessions.Sum(session => session.Connection.QueuedBytes), 0, 1_000_000 + (20 * 600_000));
+        Assert.InRange(server.Count("ratatoskr.connections.ended reason=slow_reader"), 1, 20);
+        foreach (RawClient client in clients) client.Dispose();
+    }
+
+    [Fact]
     public async Task Text_goes_to_the_sessions_text_method()
     {
         await using TestServer server = await TestServer.StartAsync();

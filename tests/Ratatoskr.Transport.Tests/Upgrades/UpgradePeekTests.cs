@@ -52,6 +52,25 @@ public sealed class UpgradePeekTests
     }
 
     [Fact]
+    public async Task Half_open_connections_give_their_places_to_newcomers()
+    {
+        await using TestServer server = await TestServer.StartAsync(new TransportOptions { PendingUpgradesMax = 4 });
+        List<RawClient> silent = [];
+        for (int i = 0; i < 8; i++) silent.Add(await server.ConnectRawAsync());
+        for (int i = 0; i < 4; i++) Assert.True(await silent[i].IsClosedAsync());
+
+        RawClient begun = await server.ConnectRawAsync();
+        await begun.WriteAsync("GET /sync HTTP/1.1\r\n");
+        for (int i = 0; i < 4; i++) silent.Add(await server.ConnectRawAsync());
+        Assert.True(await begun.ReadHeadAsync() is "" or ['H', 'T', 'T', 'P', '/', '1', '.', '1', ' ', '5', '0', '3', ..]);   // nothing, if it was not read before
+
+        (RawClient newcomer, _) = await server.UpgradeRawAsync();
+        newcomer.Dispose();
+        begun.Dispose();
+        foreach (RawClient client in silent) client.Dispose();
+    }
+
+    [Fact]
     public async Task Upgrade_and_first_frame_byte_by_byte()
     {
         await using TestServer server = await TestServer.StartAsync();
