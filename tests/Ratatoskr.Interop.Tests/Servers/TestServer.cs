@@ -38,7 +38,9 @@ internal sealed partial class TestServer : IAsyncDisposable
 
     public string Url => $"ws://127.0.0.1:{Port}";
 
-    public string HttpUrl => $"http://127.0.0.1:{Port}";
+    public bool UsesTls => _settings.ContainsKey("TLS_CERT");
+
+    public string HttpUrl => $"{(UsesTls ? "https" : "http")}://127.0.0.1:{Port}";
 
     public string SyncUrl => $"ws://127.0.0.1:{Port}/sync";
 

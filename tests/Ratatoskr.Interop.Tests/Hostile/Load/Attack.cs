@@ -12,6 +12,9 @@ internal enum Victim
     /// <summary>People sign in; limits by address and user count.</summary>
     Accounts,
 
+    /// <summary>The same with a provider that does not answer.</summary>
+    Provider,
+
     /// <summary>The same behind TLS, so with HTTP/2.</summary>
     Tls,
 }
@@ -31,8 +34,9 @@ internal sealed record Target(TestServer Server, string? Token, bool Full)
 /// <summary>Something that hurts. Runs on one thread until the server has decided, and says how.</summary>
 /// <param name="Name">As the table names it.</param>
 /// <param name="Victim">Which server it is for.</param>
+/// <param name="Counter">The line of <c>/metrics</c>, or how it begins, that counts the decision; null: Kestrel makes it, and counts none.</param>
 /// <param name="Run">Attacks, asserts how the server ended it, and returns that in words.</param>
-internal sealed partial record Attack(string Name, Victim Victim, Func<Target, string> Run)
+internal sealed partial record Attack(string Name, Victim Victim, string? Counter, Func<Target, string> Run)
 {
     private const int Niceness = 10;
 

@@ -34,8 +34,17 @@ internal sealed class Battle : IAsyncDisposable
             if (victim != Victim.Open)
             {
                 using SignedInUser user = await SignedInUser.SignInAsync(server, "honest");
-                token = user.Token;
+                (token, _) = await user.Rest.CreateTokenAsync(null);
                 document = await user.Rest.CreateAsync();
+            }
+
+            // People sign in at the development provider, which there is over plain HTTP and without another only.
+            if (victim is Victim.Tls or Victim.Provider)
+            {
+                await server.StopAsync();
+                if (victim == Victim.Tls) (settings["TLS_CERT"], settings["TLS_KEY"]) = TlsTrust.WriteTo(server.DataFolder);
+                else (settings["OIDC_ISSUER"], settings["OIDC_CLIENT_ID"]) = ("http://127.0.0.1:9", "nobody");
+                await server.StartAgainAsync();
             }
 
             HonestPair pair = HonestPair.Start(server, gap, token, document);

@@ -35,7 +35,7 @@ internal static class Floods
     /// <summary>Changes whose dependencies never come: for one document more than may wait, for many documents more than memory.</summary>
     public static string Orphans(Target target)
     {
-        const int InMessage = 200, InDocument = 10_000;
+        const int InMessage = 200, InDocument = 12_000;
         int total = target.Size(1_000_000, 100_000);
         using Wire wire = Wire.Join(target.Server);
         Task<Ending> reading = wire.ReadInBackground();
@@ -64,6 +64,27 @@ internal static class Floods
         Ending ending = reading.GetAwaiter().GetResult();
         Assert.Equal(20, ending.Count("error:invalid_sync_message"));
         return ending.ToString();
+    }
+
+    /// <summary>"Forget what you believe you have sent", again and again: each may ask for a whole document.</summary>
+    public static string Resets(Target target)
+    {
+        const int Messages = 10_000;
+        string document = DocumentIds.New();
+        using Wire wire = Wire.Join(target.Server);
+        Automerge.Documents.Document large = LargeDocuments.Make(200_000, 5_000);
+        string[] heads = [.. large.Heads.Select(head => head.ToString())];
+        wire.Send(wire.Sync(document, new SyncMessage { Heads = heads, LastSync = [], Changes = [large.Save()] }));
+        wire.UntilClosed(ending => ending.Count("sync") > 0);               // it is there
+        using Wire victim = Wire.Join(target.Server);
+        byte[] reset = victim.Sync(document, new SyncMessage { LastSync = [], Flags = [0x02, 0x85] });
+        Task<Ending> reading = victim.ReadInBackground();
+        byte[] resets = Repeated(reset, 100);
+        for (int sent = 0; sent < Messages && victim.TrySend(resets); sent += 100) { }
+        victim.TrySend(Wire.Framed(0x88, [0x03, 0xe8]));
+        Ending ending = reading.GetAwaiter().GetResult();
+        Assert.InRange(ending.Count("large"), 1, 20);
+        return $"of {Messages} {ending}";
     }
 
     private static byte[] OrphansMessage(byte[] missing, int seq, int count)

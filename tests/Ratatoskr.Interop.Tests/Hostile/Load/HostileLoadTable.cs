@@ -23,7 +23,15 @@ public class HostileLoadTable(ITestOutputHelper output)
         Print("|---|---|---|---|---|---|---|---|");
         foreach (Attack attack in HostileLoad.All)
         {
-            if (wanted == "1" || attack.Name.Contains(wanted!, StringComparison.OrdinalIgnoreCase)) Print(await RowAsync(attack));
+            if (wanted != "1" && !attack.Name.Contains(wanted!, StringComparison.OrdinalIgnoreCase)) continue;
+            try
+            {
+                Print(await RowAsync(attack));
+            }
+            catch (Exception e)
+            {
+                Print($"| {attack.Name} | {e} |");
+            }
         }
     }
 
@@ -38,14 +46,32 @@ public class HostileLoadTable(ITestOutputHelper output)
         long before = battle.Memory.Start;
         int rounds = 0;
         string end;
+        IReadOnlyDictionary<string, double> counted = await ServerCounters.ReadAsync(battle.Target.Server);
         Stopwatch attacked = Stopwatch.StartNew();
         do
         {
-            end = await attack.StartAsync(battle.Target);
+            try
+            {
+                end = await attack.StartAsync(battle.Target);
+            }
+            catch (Exception e)
+            {
+                end = e.Message.ReplaceLineEndings(" ");
+            }
+
             rounds++;
         }
         while (attacked.Elapsed < Window);
         int last = battle.Pair.Sent;
+        if (Environment.GetEnvironmentVariable("RATATOSKR_HOSTILE_COUNTERS") == "1")
+        {
+            IReadOnlyDictionary<string, double> now = await ServerCounters.ReadAsync(battle.Target.Server);
+            foreach ((string name, double value) in now)
+            {
+                if (name.StartsWith("ratatoskr", StringComparison.Ordinal) && value != counted.GetValueOrDefault(name)) Console.WriteLine($"    {name} {counted.GetValueOrDefault(name)} {value}");
+            }
+        }
+
         battle.Pair.StopAndConverge();
         double calm = battle.Pair.Latency(warm, quiet).P99, rough = battle.Pair.Latency(quiet, last).P99;
         return string.Create(CultureInfo.InvariantCulture,

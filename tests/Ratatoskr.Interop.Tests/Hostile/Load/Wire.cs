@@ -1,5 +1,6 @@
 using System.Buffers.Binary;
 using System.Net;
+using System.Net.Security;
 using System.Net.Sockets;
 using System.Text;
 using Ratatoskr.Interop.Tests.Peers;
@@ -35,6 +36,7 @@ internal sealed class Wire : IDisposable
     private const int PatienceMs = 60_000;
 
     private readonly Socket _socket;
+    private readonly Stream _stream;
     private readonly Dictionary<string, int> _frames = [];
     private byte[] _buffer = new byte[4096];
     private int _start, _end;
@@ -42,24 +44,34 @@ internal sealed class Wire : IDisposable
     private string _reason = "";
     private int _pongs;
 
-    private Wire(Socket socket) => _socket = socket;
+    private Wire(Socket socket, Stream stream) => (_socket, _stream) = (socket, stream);
 
     public string PeerId { get; } = $"wire-{Guid.NewGuid():N}";
 
     /// <summary>The server's peer id, empty before the join.</summary>
     public string ServerId { get; private set; } = "";
 
+    /// <summary>Whether pings that are read are answered.</summary>
+    public bool AnswersPings { get; set; } = true;
+
+    public int PingsSeen { get; private set; }
+
     /// <summary>Opens a TCP connection and says nothing.</summary>
     /// <param name="port">Of the server.</param>
     /// <param name="from">The loopback address to come from.</param>
-    public static Wire Connect(int port, string from = "127.0.0.1")
+    /// <param name="tls">Whoever's certificate it is.</param>
+    public static Wire Connect(int port, string from = "127.0.0.1", bool tls = false)
     {
         Socket socket = new(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp) { NoDelay = true, ReceiveTimeout = PatienceMs, SendTimeout = PatienceMs };
         try
         {
             socket.Bind(new IPEndPoint(IPAddress.Parse(from), 0));
             socket.Connect(IPAddress.Loopback, port);
-            return new Wire(socket);
+            NetworkStream plain = new(socket);
+            if (!tls) return new Wire(socket, plain);
+            SslStream secure = new(plain, leaveInnerStreamOpen: false);
+            secure.AuthenticateAsClient(TlsTrust.Anyone("localhost"));
+            return new Wire(socket, secure);
         }
         catch
         {
@@ -68,9 +80,9 @@ internal sealed class Wire : IDisposable
         }
     }
 
-    public static Wire Upgrade(int port, string from = "127.0.0.1", string headers = "")
+    public static Wire Upgrade(int port, string from = "127.0.0.1", string headers = "", bool tls = false)
     {
-        Wire wire = Connect(port, from);
+        Wire wire = Connect(port, from, tls);
         wire.Send(Encoding.ASCII.GetBytes(
             $"GET /sync HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n" +
             $"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n{headers}\r\n"));
@@ -82,7 +94,7 @@ internal sealed class Wire : IDisposable
 
     public static Wire Join(TestServer server, string? token = null, string from = "127.0.0.1")
     {
-        Wire wire = Upgrade(server.Port, from, token is null ? "" : $"Authorization: Bearer {token}\r\n");
+        Wire wire = Upgrade(server.Port, from, token is null ? "" : $"Authorization: Bearer {token}\r\n", server.UsesTls);
         wire.Send(Message(Frame.Join(wire.PeerId)));
         while (wire.NextMessage() is { } message)
         {
@@ -117,11 +129,8 @@ internal sealed class Wire : IDisposable
 
     public byte[] Sync(string documentId, SyncMessage message) => Document("sync", documentId, message.Encode());
 
-    /// <exception cref="SocketException">The connection is gone.</exception>
-    public void Send(ReadOnlySpan<byte> bytes)
-    {
-        while (!bytes.IsEmpty) bytes = bytes[_socket.Send(bytes)..];
-    }
+    /// <exception cref="IOException">The connection is gone.</exception>
+    public void Send(ReadOnlySpan<byte> bytes) => _stream.Write(bytes);
 
     /// <returns>false: the connection is gone, or takes nothing for <paramref name="withinMs"/>.</returns>
     public bool TrySend(ReadOnlySpan<byte> bytes, int withinMs = PatienceMs)
@@ -132,7 +141,7 @@ internal sealed class Wire : IDisposable
             Send(bytes);
             return true;
         }
-        catch (Exception e) when (e is SocketException or ObjectDisposedException)
+        catch (Exception e) when (e is IOException or SocketException or ObjectDisposedException)
         {
             return false;
         }
@@ -153,7 +162,8 @@ internal sealed class Wire : IDisposable
                     TrySend(Framed(0x88, payload.Span));
                     break;
                 case 9:
-                    TrySend(Framed(0x8a, payload.Span));
+                    PingsSeen++;
+                    if (AnswersPings) TrySend(Framed(0x8a, payload.Span));
                     break;
                 default:
                     _pongs++;
@@ -204,7 +214,24 @@ internal sealed class Wire : IDisposable
         return text.ToString();
     }
 
-    public void Dispose() => _socket.Dispose();
+    /// <summary>Whether the other side has closed or reset it, as far as is known after waiting so long.</summary>
+    public bool HasEnded(int withinMs)
+    {
+        try
+        {
+            return _socket.Poll(withinMs * 1000, SelectMode.SelectRead) && _socket.Available == 0;
+        }
+        catch (SocketException)
+        {
+            return true;
+        }
+    }
+
+    public void Dispose()
+    {
+        _socket.Dispose();
+        _stream.Dispose();
+    }
 
     private static string TypeOf(ReadOnlyMemory<byte> message)
     {
@@ -287,15 +314,15 @@ internal sealed class Wire : IDisposable
 
         try
         {
-            int count = _socket.Receive(_buffer.AsSpan(_end));
+            int count = _stream.Read(_buffer.AsSpan(_end));
             _end += count;
             return count > 0;
         }
-        catch (SocketException e) when (e.SocketErrorCode == SocketError.TimedOut)
+        catch (IOException e) when (e.InnerException is SocketException { SocketErrorCode: SocketError.TimedOut })
         {
             throw new TimeoutException($"{PeerId} heard nothing for {PatienceMs / 1000} s");
         }
-        catch (Exception e) when (e is SocketException or ObjectDisposedException)
+        catch (Exception e) when (e is IOException or ObjectDisposedException)
         {
             return false;           // reset: ended as well
         }
