@@ -18,6 +18,7 @@ internal static class MemoryLimits
     {
         MessageBytesMax = MessageBytes(options),
         InboundBytesMax = InboundBytes(options.MemoryBudgetMb),
+        OutboundBytesMax = Math.Min(transport.OutboundBytesMax, Budget(options) / 2),
         OutboundHardLimitBytes = Math.Min(QueueBytesUsual, Budget(options) / 4),
     };
 

@@ -146,7 +146,7 @@ public sealed class RestServer : IAsyncDisposable
             Log = NullLogger.Instance,
             Time = Clock,
         });
-        DocumentApi api = new(_auth.Bearer, Directory_, Engine.Contents, limits, Clock, RandomNumberGenerator.Fill);
+        DocumentApi api = new(_auth.Bearer, Directory_, Engine.Contents, limits, new ResponseRoom(128 << 20, Clock, new System.Diagnostics.Metrics.Meter("Ratatoskr.Test")), Clock, RandomNumberGenerator.Fill);
 
         WebApplicationBuilder builder = WebApplication.CreateEmptyBuilder(new WebApplicationOptions());
         builder.Services.AddRoutingCore();
