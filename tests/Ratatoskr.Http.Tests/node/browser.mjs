@@ -37,6 +37,7 @@ async function signIn({ at = origin, server: to = server, origin: named = origin
     if (at !== origin) await page.setContent(html)
     const opened = page.waitForEvent("popup")
     const result = page.evaluate(([server, origin]) => window.signIn(server, origin), [to, named])
+    result.catch(() => {})                                     // what goes wrong before it is awaited is told by the step that failed
     const popup = await opened
     const seen = await steps(popup)
     return { ...(await result), seen, errors }
