@@ -3,7 +3,7 @@
 
 usage: measure.py ROUNDS NAME=COMMAND... [--data FOLDER]
 
-COMMAND is run by itself with PORT set (and, with {data} in it, on that folder: a fresh one per round, or a copy of FOLDER with --data).
+COMMAND is run by itself with PORT and DATA_DIR set: a fresh folder per round, or a copy of FOLDER with --data.
 Rounds of all commands are taken in turn, so that a busy machine is busy for all of them.
 """
 import os, shlex, shutil, socket, statistics, subprocess, sys, tempfile, time
