@@ -48,8 +48,10 @@ async function signIn({ at = origin, server: to = server, origin: named = origin
 
 const name = async (popup, who, button = "Sign in") => {
   await popup.fill("input[name=name]", who)
-  await popup.click(`button:text-is("${button}")`)
+  await lastClick(popup, `button:text-is("${button}")`)      // "Cancel" closes it
 }
+// A click after which the window closes itself; it may be gone before the click is reported as done.
+const lastClick = (popup, button) => popup.click(button).catch(error => { if (!String(error).includes("has been closed")) throw error })
 const shown = popup => popup.evaluate(() => ({
   title: document.querySelector("#title").textContent,
   text: document.querySelector("#text").innerText,
@@ -63,12 +65,12 @@ const scenarios = {
     await name(popup, "alice")
     await popup.waitForSelector("#approve:visible")
     const first = await shown(popup)
-    await popup.click("#approve")
+    await lastClick(popup, "#approve")
     return first
   } }),
   deny: () => signIn({ steps: async popup => {
     await name(popup, "alice")
-    await popup.click("#deny")
+    await lastClick(popup, "#deny")
   } }),
   closed: () => signIn({ steps: async popup => {
     await name(popup, "alice")
@@ -78,21 +80,21 @@ const scenarios = {
   cancelled: () => signIn({ steps: popup => name(popup, "", "Cancel") }),
   ownOrigin: () => signIn({ at: server + "/own", origin: null, steps: async popup => {
     await name(popup, "carol")
-    await popup.click("#approve")
+    await lastClick(popup, "#approve")
   } }),
   // A page that says it is another: the browser does not deliver what is meant for that one.
   foreignOrigin: () => signIn({ origin: "http://app.example.org", steps: async popup => {
     await name(popup, "alice")
     await popup.waitForSelector("#approve:visible")
     const first = await shown(popup)
-    await popup.click("#approve")
+    await lastClick(popup, "#approve")
     return first
   } }),
   unknownOrigin: () => signIn({ origin: "null", steps: async popup => {
     await name(popup, "alice")
     await popup.waitForSelector("#deny:enabled")
     const first = await shown(popup)
-    await popup.click("#deny")
+    await lastClick(popup, "#deny")
     return first
   } }),
   // A script of the opener, or of an extension that clicks for the user, does not approve.
@@ -101,7 +103,7 @@ const scenarios = {
     await popup.waitForSelector("#approve:enabled")
     await popup.evaluate(() => document.querySelector("#approve").click())
     const disabled = await popup.evaluate(() => document.querySelector("#approve").disabled)
-    await popup.click("#deny")
+    await lastClick(popup, "#deny")
     return { disabled }
   } }),
   noOpener: async () => {
@@ -152,7 +154,7 @@ const scenarios = {
     await popup.click("button[type=submit]")
     await popup.waitForSelector("input[name=prompt][value=consent]", { state: "attached" })
     await popup.click("button[type=submit]")
-    await popup.click("#approve")
+    await lastClick(popup, "#approve")
   } }),
 }
 
