@@ -2,11 +2,14 @@ using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Connections;
 using Microsoft.AspNetCore.Server.Kestrel.Core;
 using Microsoft.AspNetCore.Server.Kestrel.Transport.Sockets;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Logging;
+using Microsoft.Extensions.Options;
 using Ratatoskr.Transport.Upgrades;
 
 namespace Ratatoskr.Transport;
 
-/// <summary>Puts a <see cref="SyncTransport"/> into Kestrel. All three belong together.</summary>
+/// <summary>Puts a <see cref="SyncTransport"/> into Kestrel. All of these belong together.</summary>
 public static class SyncTransportExtensions
 {
     // All clients of a restarted server come back within 5 s (stock clients retry at that interval). The kernel's somaxconn, 4096, caps it anyway.
@@ -28,6 +31,11 @@ public static class SyncTransportExtensions
         kestrel.Limits.RequestHeadersTimeout = options.UpgradeTimeout;
         kestrel.Limits.MaxConcurrentConnections = (long)options.ConnectionCountMax + options.PendingUpgradesMax + options.HttpConnectionCountMax;
     }
+
+    /// <summary>Has Kestrel listen so that those who connect do not keep those who are there waiting. After <c>UseKestrelCore</c>: the last factory is asked first.</summary>
+    public static IServiceCollection AddFairListeners(this IServiceCollection services) =>
+        services.AddSingleton<IConnectionListenerFactory>(static provider => new FairListenerFactory(
+            new SocketTransportFactory(provider.GetRequiredService<IOptions<SocketTransportOptions>>(), provider.GetRequiredService<ILoggerFactory>())));
 
     /// <summary>Looks at the first request of every connection. Call it after <c>UseHttps</c>, so that it sees what TLS carries.</summary>
     public static IConnectionBuilder UseSyncPeek(this IConnectionBuilder listen, SyncTransport transport) =>

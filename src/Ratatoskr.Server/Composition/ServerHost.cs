@@ -61,6 +61,7 @@ internal sealed class ServerHost : IAsyncDisposable
             transport.ApplyTo(kestrel);
             Listen(kestrel);
         });
+        builder.Services.AddFairListeners();
 
         _app = builder.Build();
         IMeterFactory meters = _app.Services.GetRequiredService<IMeterFactory>();

@@ -51,6 +51,7 @@ internal sealed class TestServer : IAsyncDisposable
                 listen.UseSyncPeek(Transport);
             });
         });
+        builder.Services.AddFairListeners();
         _app = builder.Build();
         _app.UseSync(Transport);
         _app.Run(context => context.Response.WriteAsync("http:" + context.Request.Path));
