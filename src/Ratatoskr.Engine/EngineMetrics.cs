@@ -103,6 +103,8 @@ public sealed class EngineMetrics : IDisposable
 
     internal void DocumentLoaded() => _loaded.Add();
 
+    internal long Evicted => _evicted.Total;
+
     internal void DocumentEvicted() => _evicted.Add();
 
     internal void DocumentDamaged() => _damaged.Add();

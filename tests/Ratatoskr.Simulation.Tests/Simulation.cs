@@ -1,3 +1,4 @@
+using System.Text;
 using Ratatoskr.Engine.Buffers;
 using Ratatoskr.Engine.Tests.Support;
 using Ratatoskr.Protocol.Identifiers;
@@ -170,10 +171,10 @@ internal sealed class Simulation
                 while (_scene.Store.CompleteRead(0, fails: false)) _scene.Context.RunAll();
                 break;
             case StepKind.Account:
-                if (_scene.Accounts.Answer(choice >> 8, fails: choice % AnswerFailsOneIn == 0)) _scene.Tell($"the accounts {(choice % AnswerFailsOneIn == 0 ? "fail" : "answer")}");
+                if (_scene.Accounts.Answer(choice)) _scene.Tell("the accounts answer, or fail");
                 break;
             case StepKind.AccountAll:
-                while (_scene.Accounts.Answer(0, fails: false)) _scene.Context.RunAll();
+                for (uint next = choice; _scene.Accounts.Answer(next); next = next * 747796405 + 1) _scene.Context.RunAll();
                 break;
             case StepKind.Wait:
                 _scene.Tell("time passes");
@@ -216,13 +217,21 @@ internal sealed class Simulation
         if (!peer.Documents.TryGetValue(id, out PeerDocument? document)) return;
         for (uint i = 0; i <= choice % 3; i++)
         {
-            // A few are long, and some say nothing.
-            int size = (choice >> 4) % 16 == 0 ? 2_000 : 8;
-            byte[] change = peer.Edit(id, $"{_edits++}".PadRight(size, 'x'), operations: (choice >> 8) % 10 == 0 ? 0 : 1);
+            // A few are long, where memory is short most, and some say nothing.
+            int size = (choice >> 4) % (_plan.World.IsShortOfMemory ? 2u : 16) == 0 ? 2_000 : 8;
+            byte[] change = peer.Edit(id, Text(size), operations: (choice >> 8) % 10 == 0 ? 0 : 1);
             _scene.Audit.Made(id, change, peer, peer.User);
         }
 
         _scene.Tell($"{peer.Name} edits {_scene.ShortName(id)} {1 + (choice % 3)} times, now {document.Graph.HashAt(document.Graph.Count - 1).ToString()[..6]}");
+    }
+
+    // Another one each time, that does not compress.
+    private string Text(int size)
+    {
+        StringBuilder text = new($"{_edits++} ");
+        for (uint next = (uint)_edits; text.Length < size; next = (next * 747796405) + 2891336453) text.Append((char)('!' + (next >> 16) % 90));
+        return text.ToString();
     }
 
     // The next one that is.

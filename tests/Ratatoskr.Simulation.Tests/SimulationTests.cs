@@ -45,7 +45,7 @@ public sealed class SimulationTests(ITestOutputHelper output)
     }
 
     private static bool IsEnough(Tally tally) => tally.Edits > tally.Schedules && tally.Confirmations > tally.Schedules
-        && tally.Crashes > tally.Schedules / 10 && tally.ApiCalls > tally.Schedules && tally.Poisoned > tally.Schedules / 20;
+        && tally.Crashes > tally.Schedules / 10 && tally.ApiCalls > tally.Schedules && tally.Poisoned > tally.Schedules / 20 && tally.Evictions > tally.Schedules / 20;
 
     // The shortest plan that fails in the same way, as it happens.
     private static string Story(Plan plan)

@@ -112,7 +112,7 @@ public sealed class DocumentDirectory(IAccountStore accounts, IChunkStore chunks
         DirectoryAnswer own = await FindOwnAsync(principal, name, Permission.Write, "Only the owner can change the ACL", stop);
         if (own.Document is not { } document) return own;
         if (document.IsApp) return Invalid("App documents cannot have ACL entries");
-        return await ChangedAsync(document, await accounts.SetAclAsync(document.AutomergeId, acl, ifVersion, stop));
+        return await ChangedAsync(document, await WrittenAsync(document.AutomergeId, accounts.SetAclAsync(document.AutomergeId, acl, ifVersion, stop)));
     }
 
     public async ValueTask<DirectoryAnswer> SetTypeAsync(Principal principal, string name, string type, CancellationToken stop)
@@ -120,7 +120,7 @@ public sealed class DocumentDirectory(IAccountStore accounts, IChunkStore chunks
         if (CheckType(type) is { } bad) return Invalid(bad);
         DirectoryAnswer own = await FindOwnAsync(principal, name, Permission.Write, "Only the owner can change the type", stop);
         if (own.Document is not { } document) return own;
-        return await ChangedAsync(document, await accounts.SetTypeAsync(document.AutomergeId, type, stop));
+        return await ChangedAsync(document, await WrittenAsync(document.AutomergeId, accounts.SetTypeAsync(document.AutomergeId, type, stop)));
     }
 
     /// <param name="expiresAt">Null for never.</param>
@@ -129,7 +129,7 @@ public sealed class DocumentDirectory(IAccountStore accounts, IChunkStore chunks
         if (CheckExpiration(expiresAt) is { } bad) return Invalid(bad);
         DirectoryAnswer own = await FindOwnAsync(principal, name, Permission.Write, "Only the owner can change the expiration", stop);
         if (own.Document is not { } document) return own;
-        return await ChangedAsync(document, await accounts.SetExpirationAsync(document.AutomergeId, expiresAt, stop));
+        return await ChangedAsync(document, await WrittenAsync(document.AutomergeId, accounts.SetExpirationAsync(document.AutomergeId, expiresAt, stop)));
     }
 
     /// <summary>Deletes a document: open peers have been told and its content is gone when this returns; its names stay its owner's.</summary>
@@ -164,7 +164,7 @@ public sealed class DocumentDirectory(IAccountStore accounts, IChunkStore chunks
     private async ValueTask<DirectoryAnswer> DeleteAsync(DocumentRecord document)
     {
         using IDisposable alone = await AloneAsync(document.AutomergeId, CancellationToken.None);
-        if (await accounts.DeleteAsync(document.AutomergeId, CancellationToken.None) != ChangeOutcome.Changed) return NotFound();
+        if (await WrittenAsync(document.AutomergeId, accounts.DeleteAsync(document.AutomergeId, CancellationToken.None)) != ChangeOutcome.Changed) return NotFound();
         await BindAsync(document.AutomergeId, ControlSubject.Deleted);
         await FreeAsync(document.AutomergeId, document.OwnerId, document.Size);
         return new DirectoryAnswer(document, null);
@@ -178,11 +178,11 @@ public sealed class DocumentDirectory(IAccountStore accounts, IChunkStore chunks
         if (!automergeId.IsDefault && await accounts.FindDocumentAsync(id, stop) is null && await IsSomebodysAsync(id, principal, stop))
             return DirectoryAnswer.Refuse(RefusalKind.Conflict, "Automerge document ID is already registered");
         DocumentRecord candidate = Record(principal, AppPrefix + appId, id) with { AppId = appId, Type = AppPrefix + appId, ExpiresAt = expiresAt };
-        RegisterOutcome outcome = await accounts.FindOrRegisterAppAsync(candidate, user.Quotas.MaxDocuments, stop);
+        RegisterOutcome outcome = await WrittenAsync(id, accounts.FindOrRegisterAppAsync(candidate, user.Quotas.MaxDocuments, stop));
         if (outcome.Document is { } found && !IsThere(found))
         {
             await DeleteAsync(found);
-            outcome = await accounts.FindOrRegisterAppAsync(candidate, user.Quotas.MaxDocuments, stop);
+            outcome = await WrittenAsync(id, accounts.FindOrRegisterAppAsync(candidate, user.Quotas.MaxDocuments, stop));
         }
 
         if (outcome.Document is { } there && !automergeId.IsDefault && there.AutomergeId != automergeId)
@@ -195,7 +195,7 @@ public sealed class DocumentDirectory(IAccountStore accounts, IChunkStore chunks
         using IDisposable alone = await AloneAsync(record.AutomergeId, stop);
         if (await accounts.FindDocumentAsync(record.AutomergeId, stop) is null && await IsSomebodysAsync(record.AutomergeId, principal, stop))
             return DirectoryAnswer.Refuse(RefusalKind.Conflict, "Automerge document ID is already registered");
-        return await AnsweredAsync(await accounts.RegisterAsync(record, user.Quotas.MaxDocuments, stop), record, user);
+        return await AnsweredAsync(await WrittenAsync(record.AutomergeId, accounts.RegisterAsync(record, user.Quotas.MaxDocuments, stop)), record, user);
     }
 
     // What stands in the way may be there no more, and merely not be swept yet.
@@ -247,21 +247,47 @@ public sealed class DocumentDirectory(IAccountStore accounts, IChunkStore chunks
         return await accounts.FindDocumentAsync(document.AutomergeId, CancellationToken.None) is { } changed ? new DirectoryAnswer(changed, null, MayWrite: true) : NotFound();
     }
 
-    // Says it to every shard, and returns when all have heard: of the document first, then of those whose access lists lead to it.
+    // A write that fails may have been done all the same: the shards ask anew before the caller hears of it. One that was cancelled has not begun.
+    private async ValueTask<T> WrittenAsync<T>(DocumentId id, ValueTask<T> write)
+    {
+        try
+        {
+            return await write;
+        }
+        catch (Exception e) when (e is not OperationCanceledException)
+        {
+            await BindAsync(id, ControlSubject.Access);
+            throw;
+        }
+    }
+
+    // Says it to every shard, and returns when all have heard: of the document first, then of those whose access lists lead to it, or of all if nobody can say which.
     private async ValueTask BindAsync(DocumentId id, ControlSubject subject)
     {
         ControlNumber last = await control.AppendAsync(new ControlChange(subject, id, ""), CancellationToken.None);
-        IReadOnlyList<DocumentId> referrers = await accounts.ReferrersAsync(id, ReferrersMax, CancellationToken.None);
-        if (referrers.Count > ReferrersMax)
-        {
-            last = await control.AppendAsync(new ControlChange(ControlSubject.Settings, default, ""), CancellationToken.None);
-        }
-        else
+        if (await ReferrersAsync(id) is { } referrers)
         {
             foreach (DocumentId referrer in referrers) last = await control.AppendAsync(new ControlChange(ControlSubject.Access, referrer, ""), CancellationToken.None);
         }
+        else
+        {
+            last = await control.AppendAsync(new ControlChange(ControlSubject.Settings, default, ""), CancellationToken.None);
+        }
 
         await control.InForceAsync(last, CancellationToken.None);
+    }
+
+    private async ValueTask<IReadOnlyList<DocumentId>?> ReferrersAsync(DocumentId id)
+    {
+        try
+        {
+            IReadOnlyList<DocumentId> referrers = await accounts.ReferrersAsync(id, ReferrersMax, CancellationToken.None);
+            return referrers.Count > ReferrersMax ? null : referrers;
+        }
+        catch (Exception)
+        {
+            return null;                                       // told to the caller of whatever else fails; what has been written is in force even so
+        }
     }
 
     private async ValueTask<DocumentRecord?> LookUpAsync(Principal principal, DocumentName name, CancellationToken stop)

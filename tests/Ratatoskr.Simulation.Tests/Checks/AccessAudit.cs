@@ -58,9 +58,15 @@ internal sealed class AccessAudit
     /// <summary>A call of the API has returned: what it has taken away is gone.</summary>
     public void Returned(int call)
     {
+        for (int d = 0; d < _documents.Length; d++) _isDeleted[d] |= _deletedIn[d] == call;
+        Failed(call);
+    }
+
+    /// <summary>A call of the API has failed: what it wrote down all the same is in force, though content may be there that it was to remove.</summary>
+    public void Failed(int call)
+    {
         for (int d = 0; d < _documents.Length; d++)
         {
-            _isDeleted[d] |= _deletedIn[d] == call;
             _expirations[d].Returned(call);
             for (int u = 0; u < _users.Length; u++) _rights[u, d].Returned(call);
         }

@@ -105,7 +105,7 @@ internal sealed class Rest(Scene scene, ApiCalls api)
         bool moved = scene.ProceedAll();
         moved |= scene.NoticeAbandoned();
         while (scene.Store.CompleteRead(0, fails: false)) moved = true;
-        while (scene.Accounts.Answer(0, fails: false)) moved = true;
+        while (scene.Accounts.AnswerNext()) moved = true;
         moved |= scene.ProceedAll();
         moved |= scene.Store.Commit();
         moved |= scene.ProceedAll();

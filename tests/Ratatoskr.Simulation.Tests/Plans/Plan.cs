@@ -82,7 +82,8 @@ internal sealed record Plan(World World, Step[] Steps)
             CompactionRetryMs = 100,
             QuietBeforeCompactionMs = 1_000,
         };
-        if (random.Next(3) == 0)
+        bool isShortOfMemory = random.Next(3) == 0;
+        if (isShortOfMemory)
         {
             // Enough for the links, which have a budget of the same size, with the two owners' in the end; seldom for all content.
             peers = peers[..Math.Min(3, peers.Length)];
@@ -108,6 +109,7 @@ internal sealed record Plan(World World, Step[] Steps)
             Documents = documents,
             Peers = peers,
             Limits = limits,
+            IsShortOfMemory = isShortOfMemory,
             HasSlowAccounts = random.Next(3) == 0,
             HasSlowReads = random.Next(2) == 0,
             QuotaBytes = random.Next(4) == 0 ? random.Next(200, 3_000) : null,

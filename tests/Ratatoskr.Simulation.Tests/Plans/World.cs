@@ -41,6 +41,9 @@ internal sealed record World
 
     public required EngineLimits Limits { get; init; }
 
+    /// <summary>Documents do not all fit into memory at the same time.</summary>
+    public bool IsShortOfMemory { get; init; }
+
     /// <summary>Answers of the accounts wait for steps.</summary>
     public bool HasSlowAccounts { get; init; }
 

@@ -137,6 +137,7 @@ internal sealed class ApiCalls(Scene scene)
         catch (IOException e)
         {
             scene.Tell($"API: {what}: {e.Message}");
+            if (server == scene.Server) scene.Access.Failed(number);
         }
 
         if (server == scene.Server) _pending--;

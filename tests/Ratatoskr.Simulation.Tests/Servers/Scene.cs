@@ -24,6 +24,8 @@ internal sealed class Scene
 
     private readonly List<(IPeerSession Session, Task Finished)> _abandoned = [];
 
+    private long _evictedBefore;
+
     public Scene(World world, ScheduleContext context, Action<string>? trace)
     {
         World = world;
@@ -82,6 +84,9 @@ internal sealed class Scene
 
     public List<SimulatedPeer> Peers { get; } = [];
 
+    /// <summary>Documents whose content left memory to make room.</summary>
+    public long Evictions => _evictedBefore + Server.Engine.Metrics.Evicted;
+
     /// <summary>Times a process has died.</summary>
     public int Crashes { get; private set; }
 
@@ -136,6 +141,7 @@ internal sealed class Scene
     public void Crash(uint choice)
     {
         Crashes++;
+        _evictedBefore = Evictions;
         Server.Kill();
         Context.Clear();
         Time.StopTimers();

@@ -11,13 +11,15 @@ namespace Ratatoskr.Simulation.Tests.Servers;
 internal sealed class SimulatedAccounts(SimulatedTime time) : IAccountStore
 {
     private const int DepthMax = 10;
+    private const int AnswerFailsOneIn = 12;
+    private const int WriteIsLostOneIn = 4;
 
     private readonly Dictionary<DocumentId, DocumentRecord> _documents = new(DocumentId.Comparer.Instance);
     private readonly Dictionary<DocumentId, string> _formerOwners = new(DocumentId.Comparer.Instance);
     private readonly HashSet<DocumentId> _unfreed = new(DocumentId.Comparer.Instance);
     private readonly Dictionary<string, UserQuotas> _users = new(StringComparer.Ordinal);
     private readonly Dictionary<string, long> _limits = new(StringComparer.Ordinal);
-    private readonly List<TaskCompletionSource<bool>> _waiting = [];
+    private readonly List<(TaskCompletionSource<AccountsAnswer> Answer, bool IsWrite)> _waiting = [];
 
     /// <summary>Credentials that were revoked.</summary>
     public HashSet<string> Revoked { get; } = [];
@@ -67,13 +69,22 @@ internal sealed class SimulatedAccounts(SimulatedTime time) : IAccountStore
     /// <summary>The process dies.</summary>
     public void Crash() => _waiting.Clear();
 
-    public bool Answer(uint choice, bool fails)
+    /// <summary>Answers one call, or fails it; a write that fails may have been done.</summary>
+    public bool Answer(uint choice)
     {
         if (_waiting.Count == 0) return false;
         int index = (int)(choice % (uint)_waiting.Count);
-        TaskCompletionSource<bool> waiting = _waiting[index];
-        _waiting.RemoveAt(index);
-        waiting.SetResult(!fails);
+        uint luck = choice >> 8;
+        bool isLost = _waiting[index].IsWrite && luck % WriteIsLostOneIn == 1;
+        Answer(index, luck % AnswerFailsOneIn == 0 ? AccountsAnswer.Fails : isLost ? AccountsAnswer.IsLost : AccountsAnswer.Comes);
+        return true;
+    }
+
+    /// <summary>Answers the call that has waited longest.</summary>
+    public bool AnswerNext()
+    {
+        if (_waiting.Count == 0) return false;
+        Answer(0, AccountsAnswer.Comes);
         return true;
     }
 
@@ -110,13 +121,14 @@ internal sealed class SimulatedAccounts(SimulatedTime time) : IAccountStore
 
     public async ValueTask<RegisterOutcome> RegisterAsync(DocumentRecord document, long maxDocuments, CancellationToken stop)
     {
-        await WaitAsync();
+        AccountsAnswer answer = await WaitAsync(isWrite: true);
         if (_documents.ContainsKey(document.AutomergeId) || (_formerOwners.TryGetValue(document.AutomergeId, out string? former) && former != document.OwnerId))
             return new RegisterOutcome(RegisterResult.AutomergeIdTaken, 0);
         _formerOwners.Remove(document.AutomergeId);
         _unfreed.Remove(document.AutomergeId);
         Put(document);
         Changed?.Invoke();
+        ThrowIfLost(answer);
         return new RegisterOutcome(RegisterResult.Registered, 0) { Document = document };
     }
 
@@ -128,11 +140,12 @@ internal sealed class SimulatedAccounts(SimulatedTime time) : IAccountStore
 
     public async ValueTask<ChangeOutcome> DeleteAsync(DocumentId id, CancellationToken stop)
     {
-        await WaitAsync();
+        AccountsAnswer answer = await WaitAsync(isWrite: true);
         if (!_documents.Remove(id, out DocumentRecord? record)) return ChangeOutcome.NotFound;
         _formerOwners[id] = record.OwnerId;
         _unfreed.Add(id);
         Changed?.Invoke();
+        ThrowIfLost(answer);
         return ChangeOutcome.Changed;
     }
 
@@ -219,25 +232,50 @@ internal sealed class SimulatedAccounts(SimulatedTime time) : IAccountStore
 
     private async ValueTask<ChangeOutcome> ChangeAsync(DocumentId id, Func<DocumentRecord, DocumentRecord> change)
     {
-        await WaitAsync();
+        AccountsAnswer answer = await WaitAsync(isWrite: true);
         if (!_documents.TryGetValue(id, out DocumentRecord? record)) return ChangeOutcome.NotFound;
         Put(change(record));
         Changed?.Invoke();
+        ThrowIfLost(answer);
         return ChangeOutcome.Changed;
+    }
+
+    private void Answer(int index, AccountsAnswer answer)
+    {
+        TaskCompletionSource<AccountsAnswer> waiting = _waiting[index].Answer;
+        _waiting.RemoveAt(index);
+        waiting.SetResult(answer);
     }
 
     private async ValueTask<T> TellAsync<T>(T answer)
     {
-        await WaitAsync();
+        await WaitAsync(isWrite: false);
         return answer;
     }
 
-    // What fails has written nothing.
-    private async ValueTask WaitAsync()
+    private async ValueTask<AccountsAnswer> WaitAsync(bool isWrite)
     {
-        if (!IsSlow) return;
-        TaskCompletionSource<bool> waiting = new();
-        _waiting.Add(waiting);
-        if (!await waiting.Task) throw new IOException("a simulated error of the accounts");
+        if (!IsSlow) return AccountsAnswer.Comes;
+        TaskCompletionSource<AccountsAnswer> waiting = new();
+        _waiting.Add((waiting, isWrite));
+        AccountsAnswer answer = await waiting.Task;
+        return answer != AccountsAnswer.Fails ? answer : throw new IOException("a simulated error of the accounts");
+    }
+
+    private static void ThrowIfLost(AccountsAnswer answer)
+    {
+        if (answer == AccountsAnswer.IsLost) throw new IOException("a simulated error of the accounts, behind the write");
+    }
+
+    /// <summary>What becomes of a call to the accounts.</summary>
+    private enum AccountsAnswer : byte
+    {
+        Comes,
+
+        /// <summary>It fails, and nothing has been written.</summary>
+        Fails,
+
+        /// <summary>It fails, and what was to be written is.</summary>
+        IsLost,
     }
 }
