@@ -26,6 +26,9 @@ internal sealed class ChangeRebuilder : IDisposable
     // Index of each document actor in the current change's list; −1: not named. _named lists those set.
     private readonly int[] _localActors;
     private readonly List<int> _named = [];
+
+    // Greatest counter that the current change names of each actor.
+    private readonly uint[] _lastNamed;
     private long _depsLeft;
     private long _bytesLeft;
 
@@ -43,6 +46,7 @@ internal sealed class ChangeRebuilder : IDisposable
         _seqs = new uint[actors.Length];
         _localActors = new int[actors.Length];
         _localActors.AsSpan().Fill(-1);
+        _lastNamed = new uint[actors.Length];
     }
 
     public void Run(IDocumentSink sink)
@@ -161,7 +165,6 @@ internal sealed class ChangeRebuilder : IDisposable
         Spend(fields.Message.Length);
         ReadOnlySpan<byte> chunk = ops.Count > LaidOutMax ? _encoder.EncodeRuns(fields, ops, out _hashes[row]) : _encoder.Encode(fields, ops, out _hashes[row]);
         Spend(chunk.Length);
-        ForgetActors();
 
         ChangeHeader header = new()
         {
@@ -179,6 +182,18 @@ internal sealed class ChangeRebuilder : IDisposable
             ExtraBytes = fields.ExtraBytes,
         };
         sink.Change(row, author, header, depRows, sink.WantsBytes(row) ? chunk : default);
+        if (_named.Count > 1 && sink is GraphSink graph) CheckNamed(graph, row, author);
+        ForgetActors();
+    }
+
+    // The author's own operations are all in his past; of each other actor it is enough to ask for the last one.
+    private void CheckNamed(GraphSink graph, int row, int author)
+    {
+        foreach (int actor in _named)
+        {
+            if (actor == author || graph.HasInPast(row, author, actor, _lastNamed[actor], _changes)) continue;
+            DocumentFault.Throw($"change {_hashes[row]} names operation {_lastNamed[actor]}@{_actors[actor]}, which is not in its author's past");
+        }
     }
 
     // Finds the actors the operations name and gives them their places: the author first, the others in byte order.
@@ -187,7 +202,7 @@ internal sealed class ChangeRebuilder : IDisposable
         int first = _changes.FirstOp(row), count = _changes.OpCount(row);
         ReadOnlySpan<OpRow> ops = _ops.Rows;
         ReadOnlySpan<ulong> predecessors = _ops.Predecessors;
-        Name(author);
+        Name(author, 0);
         int predecessorCount = 0;
         bool marks = false;
         ReadOnlySpan<int> order = _ops.Order.Slice(first, count);
@@ -201,10 +216,10 @@ internal sealed class ChangeRebuilder : IDisposable
             if (op.MarkName != 0) Spend(_ops.MarkNames[op.MarkName - 1].Length);
             if (_actors.Length == 1) continue;
             ulong target = _ops.Objects[op.Object];
-            if (target != 0) Name((int)(uint)target);
-            if (op.KeyActor >= 0) Name(op.KeyActor);
+            if (target != 0) Name((int)(uint)target, (uint)(target >> 32));
+            if (op.KeyActor >= 0) Name(op.KeyActor, op.KeyStep > 0 ? op.Key + (uint)op.Count - 1 : op.Key);
             if (op.PredecessorStart == OpRow.KeyIsPredecessor) continue;
-            foreach (ulong id in predecessors.Slice(op.PredecessorStart, op.PredecessorCount)) Name((int)(uint)id);
+            foreach (ulong id in predecessors.Slice(op.PredecessorStart, op.PredecessorCount)) Name((int)(uint)id, (uint)(id >> 32));
         }
 
         _named.RemoveAt(0);
@@ -220,8 +235,9 @@ internal sealed class ChangeRebuilder : IDisposable
         if ((_bytesLeft -= bytes) < 0) DocumentFault.Throw("its changes are larger than allowed");
     }
 
-    private void Name(int actor)
+    private void Name(int actor, uint counter)
     {
+        if (counter > _lastNamed[actor]) _lastNamed[actor] = counter;
         if (_localActors[actor] >= 0) return;
         _localActors[actor] = 0;
         _named.Add(actor);
@@ -236,7 +252,12 @@ internal sealed class ChangeRebuilder : IDisposable
 
     private void ForgetActors()
     {
-        foreach (int actor in _named) _localActors[actor] = -1;
+        foreach (int actor in _named)
+        {
+            _localActors[actor] = -1;
+            _lastNamed[actor] = 0;
+        }
+
         _named.Clear();
     }
 }

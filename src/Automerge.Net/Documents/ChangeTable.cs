@@ -52,6 +52,9 @@ internal sealed class ChangeTable : IDisposable
 
     public uint MaxOp(int row) => _maxOps[row];
 
+    /// <summary>The row of the change that an operation is in. There is one.</summary>
+    public int RowOf(int actor, uint counter) => Find(actor, counter);
+
     /// <summary>Adds an operation to the change that its id belongs to; returns that change's row.</summary>
     public int Assign(int actor, uint counter)
     {

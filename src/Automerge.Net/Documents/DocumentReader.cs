@@ -17,6 +17,9 @@ namespace Automerge.Documents;
 public static class DocumentReader
 {
     /// <summary>Reads <paramref name="documentChunk"/>, which must be exactly one chunk.</summary>
+    /// <remarks>
+    /// Whether operations name only what their authors had is not asked, as that takes a graph: see <see cref="ReadGraph"/>.
+    /// </remarks>
     /// <exception cref="AutomergeFormatException">The chunk is not a well-formed document; what <paramref name="sink"/> got is void.</exception>
     public static void Read(ReadOnlySpan<byte> documentChunk, DocumentLimits limits, IDocumentSink sink)
     {
@@ -26,6 +29,18 @@ public static class DocumentReader
         using DocumentColumns opColumns = new();
         DocumentHeader header = ReadColumns(documentChunk, limits, changeColumns, opColumns, out ActorId[] actors);
         RebuildChanges(header.Heads, actors, changeColumns, opColumns, limits, sink);
+    }
+
+    /// <summary>As <see cref="Read"/>, into a graph; and the operations name only what their authors had, as is asked of changes that come by themselves.</summary>
+    /// <param name="documentChunk">Exactly one chunk.</param>
+    /// <param name="limits">What it may claim.</param>
+    /// <param name="graph">Empty; void when this throws.</param>
+    /// <exception cref="AutomergeFormatException">The chunk is not a well-formed document, or its changes break a rule of the graph.</exception>
+    public static void ReadGraph(ReadOnlySpan<byte> documentChunk, DocumentLimits limits, ChangeGraph graph)
+    {
+        ArgumentNullException.ThrowIfNull(graph);
+        if (graph.Count > 0) throw new ArgumentException("the graph has changes", nameof(graph));
+        Read(documentChunk, limits, new GraphSink(graph, log: null));
     }
 
     /// <summary>Reads a document for whoever goes on working with it: verified like any, but inflated only once for changes and operations.</summary>
@@ -41,7 +56,7 @@ public static class DocumentReader
         using DocumentColumns changeColumns = new();
         using DocumentColumns opColumns = new();
         DocumentHeader header = ReadColumns(documentChunk, limits, changeColumns, opColumns, out ActorId[] actors);
-        RebuildChanges(header.Heads, actors, changeColumns, opColumns, limits, new ChangeSink(graph, log));
+        RebuildChanges(header.Heads, actors, changeColumns, opColumns, limits, new GraphSink(graph, log));
         return OpSetReader.Read(opColumns, actors, limits.RowsMax, bytesMax);
     }
 
@@ -101,31 +116,5 @@ public static class DocumentReader
         for (int i = 0; i < headCount; i++)
             if (!Leb128.TryReadUnsigned(ref rest, out _)) DocumentFault.Throw("malformed head rows");
         if (!rest.IsEmpty) DocumentFault.Throw("data left over after the head rows");
-    }
-
-    /// <summary>Fills graph and log.</summary>
-    private sealed class ChangeSink(ChangeGraph graph, ChangeLog log) : IDocumentSink
-    {
-        // 64 MB: what a chunk gets on its word alone.
-        private const int ReservedMax = 1 << 20;
-
-        private int[] _actors = [];
-
-        public void Begin(IReadOnlyList<ActorId> actors, int changeCount)
-        {
-            _actors = new int[actors.Count];
-            for (int i = 0; i < _actors.Length; i++) _actors[i] = graph.InternActor(actors[i].Bytes);
-            graph.Reserve(Math.Min(changeCount, ReservedMax));
-            log.Reserve(Math.Min(changeCount, ReservedMax));
-        }
-
-        public bool WantsBytes(int row) => false;
-
-        public void Change(int row, int actor, in ChangeHeader header, ReadOnlySpan<int> depRows, ReadOnlySpan<byte> bytes)
-        {
-            GraphVerdict verdict = graph.AddTrusted(header.Hash, depRows, _actors[actor], header.Seq, header.StartOp, header.MaxOp);
-            if (verdict != GraphVerdict.Added) DocumentFault.Throw($"change {header.Hash} refused: {verdict}");
-            log.Add(header);
-        }
     }
 }

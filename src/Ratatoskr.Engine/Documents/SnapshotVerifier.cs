@@ -22,9 +22,9 @@ internal static class SnapshotVerifier
     /// <exception cref="Automerge.Format.AutomergeFormatException">The chunk is not a sound document.</exception>
     public static ChangeGraph Verify(ReadOnlySpan<byte> chunk, ulong hashKey, DocumentLimits limits)
     {
-        GraphSink sink = new(new ChangeGraph(hashKey));
-        DocumentReader.Read(chunk, limits, sink);
-        return sink.Graph;
+        ChangeGraph graph = new(hashKey);
+        DocumentReader.ReadGraph(chunk, limits, graph);
+        return graph;
     }
 
     /// <summary>The chunks of some of a document's changes, by row.</summary>
