@@ -36,6 +36,7 @@ public sealed class EngineMetrics : IDisposable
     private readonly Tally _compactions;
     private readonly Tally _compactionsFailed;
     private readonly Tally _mailboxFull;
+    private readonly Tally _sessionPaused;
     private readonly TallySet<StoreCall> _storeFailures;
     private readonly TallySet<QuotaKind> _quotaExceeded;
     private readonly TallySet<RateLimitKind> _rateLimited;
@@ -64,6 +65,7 @@ public sealed class EngineMetrics : IDisposable
         _compactions = _meter.CreateTally("ratatoskr.compactions.done", "{compaction}", "tails folded into snapshots");
         _compactionsFailed = _meter.CreateTally("ratatoskr.compactions.failed", "{compaction}", "compactions that failed or lost against another writer; nothing has changed");
         _mailboxFull = _meter.CreateTally("ratatoskr.mailboxes.full", "{pause}", "times a sender was held back by a full mailbox");
+        _sessionPaused = _meter.CreateTally("ratatoskr.sessions.paused", "{pause}", "times a sender was held back by its own messages that are not handled yet");
         _storeFailures = _meter.CreateTallies<StoreCall>("ratatoskr.store.failures", "{call}", "operation", "store calls that failed; what matters is repeated");
         _quotaExceeded = _meter.CreateTallies<QuotaKind>("ratatoskr.quotas.exceeded", "{message}", "quota", "messages and requests refused because of a quota");
         _rateLimited = _meter.CreateTallies<RateLimitKind>("ratatoskr.rate_limits.exceeded", "{refusal}", "limit", "what was refused because of a rate limit");
@@ -120,6 +122,8 @@ public sealed class EngineMetrics : IDisposable
     internal void CompactionFailed() => _compactionsFailed.Add();
 
     internal void MailboxFull() => _mailboxFull.Add();
+
+    internal void SessionPaused() => _sessionPaused.Add();
 
     internal void StoreFailed(StoreCall call) => _storeFailures.Add(call);
 

@@ -74,14 +74,21 @@ internal sealed class ShardRunner : IThreadPoolWorkItem, IEffects
     /// </summary>
     public ValueTask RoomAsync(SessionBacklog sender)
     {
-        if (sender.HeldBytes <= HeldBytesAlways) return sender.RoomAsync();
+        if (sender.HeldBytes <= HeldBytesAlways) return OwnRoomAsync(sender);
         lock (_gate)
         {
-            if (!IsFull) return sender.RoomAsync();               // what fills it ends in a turn, which looks here again
+            if (!IsFull) return OwnRoomAsync(sender);             // what fills it ends in a turn, which looks here again
             _shard.Metrics.MailboxFull();
             _room ??= new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
             return new ValueTask(_room.Task);
         }
+    }
+
+    private ValueTask OwnRoomAsync(SessionBacklog sender)
+    {
+        ValueTask room = sender.RoomAsync();
+        if (!room.IsCompleted) _shard.Metrics.SessionPaused();
+        return room;
     }
 
     /// <summary>

@@ -49,6 +49,15 @@ internal sealed class PendingLogins(TimeProvider time, int totalMax = 1000, int 
         }
     }
 
+    /// <summary>For tests: those in the queues, which are pending or were.</summary>
+    internal int QueuedCount
+    {
+        get
+        {
+            lock (_gate) return Math.Max(_byAge.Count, _byAddress.Values.Sum(static queue => queue.Count));
+        }
+    }
+
     /// <summary>false: full, and nobody would still have as many places as this address if he gave one up.</summary>
     public bool TryAdd(PendingLogin login)
     {
@@ -68,9 +77,8 @@ internal sealed class PendingLogins(TimeProvider time, int totalMax = 1000, int 
             }
 
             _byState.Add(login.State, login);
-            if (!_byAddress.TryGetValue(login.Address, out Queue<PendingLogin>? queue)) _byAddress.Add(login.Address, queue = new Queue<PendingLogin>());
-            queue.Enqueue(login);
-            _byAge.Enqueue(login);
+            Enqueue(login);
+            if (_byAge.Count > 2 * totalMax) ForgetTaken();
             return true;
         }
     }
@@ -87,7 +95,7 @@ internal sealed class PendingLogins(TimeProvider time, int totalMax = 1000, int 
         }
     }
 
-    // All live equally long, so the oldest are in front. Those taken in between stay in the queues until they reach it: ten minutes at most.
+    // All live equally long, so the oldest are in front. Those taken in between stay in the queues until they reach it, or are more than those that are not.
     private void Sweep()
     {
         DateTimeOffset oldest = time.GetUtcNow() - Lifetime;
@@ -97,6 +105,21 @@ internal sealed class PendingLogins(TimeProvider time, int totalMax = 1000, int 
             _byState.Remove(login.State);
             Trim(login.Address);
         }
+    }
+
+    private void ForgetTaken()
+    {
+        PendingLogin[] pending = [.. _byAge.Where(login => _byState.ContainsKey(login.State))];
+        _byAge.Clear();
+        _byAddress.Clear();
+        foreach (PendingLogin login in pending) Enqueue(login);
+    }
+
+    private void Enqueue(PendingLogin login)
+    {
+        if (!_byAddress.TryGetValue(login.Address, out Queue<PendingLogin>? queue)) _byAddress.Add(login.Address, queue = new Queue<PendingLogin>());
+        queue.Enqueue(login);
+        _byAge.Enqueue(login);
     }
 
     private int CountOf(string address)

@@ -31,6 +31,18 @@ public sealed class PendingLoginsTests
     }
 
     [Fact]
+    public void Those_taken_are_forgotten_however_long_the_oldest_waits()
+    {
+        PendingLogin oldest = Add("a")!, other = Add("b")!;
+        for (int i = 0; i < 1000; i++) Assert.NotNull(_logins.Take(Add(i % 2 == 0 ? "a" : "b")!.State));
+        Assert.InRange(_logins.QueuedCount, 2, 2 * 10);
+        Assert.Equal(2, _logins.Count);
+        Assert.Same(oldest, _logins.Take(oldest.State));
+        _clock.Advance(TimeSpan.FromMinutes(10));
+        Assert.Null(_logins.Take(other.State));
+    }
+
+    [Fact]
     public void One_address_replaces_its_own_oldest()
     {
         PendingLogin[] logins = [.. Enumerable.Range(0, 6).Select(_ => Add("a")!)];
