@@ -44,6 +44,16 @@ public sealed class SimulationTests(ITestOutputHelper output)
         Assert.True(count < 1_000 || IsEnough(tally), $"too little happens in the schedules to mean anything: {tally}");
     }
 
+    /// <summary>They break promises that were broken once, as long as plans are drawn as they were then.</summary>
+    [Theory]
+    [InlineData(559)]                                          // a deletion was written behind an error, and nobody told
+    [InlineData(606)]                                          // so was an access list
+    [InlineData(2127464)]                                      // who waited for an edit that was given up was never answered
+    [InlineData(3003128)]                                      // a stored sync state took the place of a newer one
+    [InlineData(3069954)]                                      // as 2127464
+    [InlineData(3278257)]                                      // a worker had changes of one who had left when his credential was revoked
+    public void A_schedule_that_once_failed_does_no_more(int seed) => Simulation.Run(Plan.FromSeed(seed));
+
     private static bool IsEnough(Tally tally) => tally.Edits > tally.Schedules && tally.Confirmations > tally.Schedules
         && tally.Crashes > tally.Schedules / 10 && tally.ApiCalls > tally.Schedules && tally.Poisoned > tally.Schedules / 20 && tally.Evictions > tally.Schedules / 20;
 

@@ -19,4 +19,8 @@ public sealed record Principal(string Id)
 
     /// <summary>When the credential ends, and with it the connection; null for never.</summary>
     public DateTimeOffset? ExpiresAt { get; init; }
+
+    /// <summary>Whether a revocation means it.</summary>
+    /// <param name="subject">The id of a session, an API token or a user.</param>
+    public bool IsMeantBy(string subject) => !IsAnonymous && (CredentialId == subject || Id == subject);
 }

@@ -83,7 +83,7 @@ internal sealed class ChangeIntake(Shard shard)
         if (needsWorker)
         {
             shard.HeldBytes += input.Bytes;
-            effects.Work(new IngressJob(link, input.Payload, input.Message, document.Content!, shard.HashKey, shard.Limits));
+            document.Verify(new IngressJob(link, input.Payload, input.Message, document.Content!, shard.HashKey, shard.Limits), effects);
             return Intake.Working;
         }
 
@@ -122,7 +122,8 @@ internal sealed class ChangeIntake(Shard shard)
         PeerLink link = job.Link;
         if (document.Content != job.Content)
         {
-            Release(job);                                     // given up meanwhile
+            link.AskForLost();                                // given up meanwhile
+            Release(job);
             return Intake.Done;
         }
 
@@ -134,8 +135,16 @@ internal sealed class ChangeIntake(Shard shard)
                 throw new InvalidOperationException("taking changes failed half way", broken);
             }
 
-            if (document.Access.MayStillWrite(link)) AccountFor(document, job, effects);
-            else document.GiveUp();                           // revoked, or changed, while a worker had the content: nothing of it is stored
+            if (document.Access.MayStillWrite(link) && !document.HoldsRevoked)
+            {
+                AccountFor(document, job, effects);
+            }
+            else
+            {
+                document.GiveUp();                            // revoked, or changed, while a worker had the content: nothing of it is stored
+                link.AskForLost();
+            }
+
             document.Quota.Settle();
             if (job.NeedsOperations && document.Content is not null) return Intake.NeedsOperations;
         }
@@ -143,7 +152,7 @@ internal sealed class ChangeIntake(Shard shard)
         {
             if (!document.Access.MayStillWrite(link))
             {
-                link.AskAgain();                              // access has changed meanwhile: it is asked again when that is decided
+                link.AskForLost();                            // access has changed meanwhile: it is asked again when that is decided
                 Release(job);
                 return Intake.Done;
             }
@@ -303,7 +312,8 @@ internal sealed class ChangeIntake(Shard shard)
         }
 
         link.Provides = graph.Count == 0 && message.Heads.Length > 0;
-        link.Wants = graph.Count == 0 && message.Heads.Length == 0;
+        link.HasNothing = message.Heads.Length == 0;
+        link.Wants = graph.Count == 0 && link.HasNothing;
         if (link.Wants) link.WantsUntil = now.AfterMs(shard.Limits.ProviderTimeoutMs);
         if (changed) document.MarkAll();
         document.Mark(link);

@@ -32,7 +32,9 @@ internal sealed class DocumentActor
     private bool _awaitsRoom;
     private Deletion? _deletion;
     private bool _isDeleting;
-    private IngressJob? _suspended;                           // waits for the op set
+    private IngressJob? _ingress;                             // a worker has it, or it waits for one
+    private bool _isSuspended;                                // it waits for the op set
+    private bool _hasQueuedOfGone;                            // who sent some of the queued changes has left
     private HashSet<ChangeHash>? _quarantine;
     private bool _reloadWhenFree;
     private int _loadFailures;
@@ -79,6 +81,9 @@ internal sealed class DocumentActor
     /// <summary>Changes that were taken cannot be stored now: until they are, nothing new is taken, and the document can be read.</summary>
     public bool CannotStore { get; private set; }
 
+    /// <summary>Some of what is in memory came with a credential that was revoked since; it is given up as soon as nobody is at work on it.</summary>
+    public bool HoldsRevoked { get; private set; }
+
     /// <summary>A worker has the content and changes it: until it is back nothing here reads it, and nobody is spoken to.</summary>
     public bool IsLent { get; private set; }
 
@@ -110,6 +115,7 @@ internal sealed class DocumentActor
         link.Closed = true;
         Links.Remove(link);
         _shard.ForgetLink(link);
+        _hasQueuedOfGone |= link.HasQueued;
         if (link.Provides) MarkWanting();
     }
 
@@ -231,13 +237,13 @@ internal sealed class DocumentActor
         {
             // The peers keep what they have and are told that we cannot serve; the next message, or time, tries again. What waited is asked for then.
             _shard.Log.LoadFailed(Id, error);
+            DropWaiting();
             foreach (PeerLink link in Links)
             {
                 link.AskAgain();
                 effects.SendUnavailable(_shard, link.Session, Id);
             }
 
-            _waiting.Clear();
             _loadAgainAt = now.AfterMs(LoadAgainMs << Math.Min(_loadFailures++, LoadAgainDoublingsMax));
             if (_deletion is not null) Resume(now, effects);
             return;
@@ -301,6 +307,13 @@ internal sealed class DocumentActor
         }
     }
 
+    /// <summary>Gives a message to a worker that looks at its changes.</summary>
+    public void Verify(IngressJob job, IEffects effects)
+    {
+        _ingress = job;
+        effects.Work(job);
+    }
+
     /// <summary>Gives the content to a worker that changes it.</summary>
     public void Lend(IngressJob job, IEffects effects)
     {
@@ -322,6 +335,19 @@ internal sealed class DocumentActor
     {
         if (Writes.HasFailed) Reload(now, effects);          // the store may refuse for long: the authors are asked again, under what they may now
         Writes.Settle(delivery);
+    }
+
+    /// <summary>A credential was revoked: whoever is here with it has been sent away. What others sent with it before they left, and nobody has taken, is given up.</summary>
+    public void Revoked(ControlDelivery delivery, Timestamp now, IEffects effects)
+    {
+        if (_ingress?.Link.Session is { } author && author.Principal.IsMeantBy(delivery.Change.Subject)) author.RevokeLate();
+        if (_hasQueuedOfGone)
+        {
+            HoldsRevoked = true;                              // perhaps: whose they are is not kept
+            Reload(now, effects);
+        }
+
+        Settle(delivery, now, effects);
     }
 
     /// <summary>The peer's credential was revoked: what it has sent and waits for other changes is given up.</summary>
@@ -382,9 +408,13 @@ internal sealed class DocumentActor
         if (CannotStore) StoreWorksAgain();                       // or not: the next change will show it
         Writes.Clear();
         Evict();
+        HoldsRevoked = false;
         foreach (PeerLink link in Links)
         {
             link.AskAgain();
+            if (!link.HasNothing) continue;
+            link.Wants = true;                                    // it waits for what may be there no more
+            link.WantsUntil = LastUsed.AfterMs(_shard.Limits.ProviderTimeoutMs);
         }
     }
 
@@ -412,8 +442,8 @@ internal sealed class DocumentActor
     public void Abandon()
     {
         IsLent = false;
-        if (_suspended is not null) _shard.Intake.Release(_suspended);
-        _suspended = null;
+        if (_isSuspended) _shard.Intake.Release(_ingress!);
+        (_ingress, _isSuspended) = (null, false);
         foreach (PeerLink link in Links)
         {
             link.Closed = true;
@@ -448,6 +478,7 @@ internal sealed class DocumentActor
     {
         Content = null;
         RemoteHeads = null;
+        _hasQueuedOfGone = false;
         _shard.Recharge(this);
     }
 
@@ -508,11 +539,12 @@ internal sealed class DocumentActor
         switch (_shard.Intake.Worked(this, job, now, effects))
         {
             case Intake.Done:
+                _ingress = null;
                 _busy--;
                 Resume(now, effects);
                 break;
             case Intake.NeedsOperations:
-                _suspended = job;
+                _isSuspended = true;
                 BuildOperations(effects);
                 break;
         }
@@ -544,9 +576,10 @@ internal sealed class DocumentActor
             }
         }
 
-        if (_suspended is { } ingress)
+        if (_isSuspended)
         {
-            _suspended = null;
+            IngressJob ingress = _ingress!;
+            _isSuspended = false;
             if (Content == ingress.Content && !_reloadWhenFree)
             {
                 Lend(ingress, effects);
@@ -554,8 +587,10 @@ internal sealed class DocumentActor
             }
 
             _shard.Intake.Release(ingress);
+            _ingress = null;
             _busy--;
-            foreach (PeerLink link in Links) link.AskAgain();         // what it brought is not heard
+            foreach (PeerLink link in Links) link.AskAgain();
+            ingress.Link.AskForLost();                                // what it brought is not heard
         }
 
         Resume(now, effects);
@@ -649,6 +684,15 @@ internal sealed class DocumentActor
     {
         if (SyncMessageReader.TryRead(input.Message.Data.In(input.Payload!.Span), out SyncMessageReader message, out _)) link.HasLostChanges |= message.ChangeCount > 0;
         input.Payload.Release();
+    }
+
+    private void DropWaiting()
+    {
+        while (_waiting.TryDequeue(out ShardInput input))
+        {
+            if (_shard.FindLink(input.Session!, Id) is { } link) Drop(link, input);
+            else input.Payload!.Release();
+        }
     }
 
     private void MarkWanting()

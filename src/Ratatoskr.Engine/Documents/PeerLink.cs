@@ -103,6 +103,9 @@ internal sealed class PeerLink(PeerSession session, DocumentActor document)
     /// <summary>What it said was not heard, or was lost: it must be spoken to, even about a document without content.</summary>
     public bool MustAsk { get; private set; }
 
+    /// <summary>Said last that it has nothing.</summary>
+    public bool HasNothing { get; set; }
+
     /// <summary>It has sent changes that nobody has looked at.</summary>
     public bool HasLostChanges { get; set; }
 
@@ -127,6 +130,13 @@ internal sealed class PeerLink(PeerSession session, DocumentActor document)
 
     /// <summary>Tells it with every message whether it may write.</summary>
     public void UpdateReadOnly() => State.ReadOnly = IsReadOnly;
+
+    /// <summary>The same, and it has sent changes that were not taken.</summary>
+    public void AskForLost()
+    {
+        HasLostChanges = true;
+        AskAgain();
+    }
 
     /// <summary>It has been spoken to.</summary>
     public void Spoken()

@@ -8,8 +8,8 @@ namespace Ratatoskr.Engine.Documents;
 /// <summary>What persistent peers share with us, kept in the store so that they need not tell it again after a restart. Advisory.</summary>
 internal static class PeerStates
 {
-    /// <summary>A persistent peer that opens a document with content, and whose stored state was not asked for yet.</summary>
-    public static bool IsNeededFor(PeerLink link, DocumentContent content) => link.Session.IsPersistent && !link.StateAsked && content.Graph.Count > 0;
+    /// <summary>A persistent peer that opens a document with content, and whose stored state was not asked for yet. Of one that has spoken more is known.</summary>
+    public static bool IsNeededFor(PeerLink link, DocumentContent content) => link.Session.IsPersistent && !link.StateAsked && !link.Heard && content.Graph.Count > 0;
 
     public static void Adopt(PeerLink link, ReadOnlySpan<byte> encoded)
     {

@@ -156,12 +156,15 @@ public sealed class PeerSession : IPeerSession
     /// <summary>Its credential is not valid any more. When this returns no message of it is taken, and every shard will hear of its end before anything that is posted later.</summary>
     internal void Revoke()
     {
-        _revoked = true;
+        RevokeLate();
         End();
         _host.Metrics.SessionRefused(SessionRefusal.Revoked);
         Connection.SendAuthError("invalid_token", "Invalid or expired token");
         Connection.Close(CloseCode.PolicyViolation, "invalid_token");
     }
+
+    /// <summary>The same for one that has left already: only what workers still have of it is left to refuse.</summary>
+    internal void RevokeLate() => _revoked = true;
 
     /// <summary>Whether there is something to do by now.</summary>
     internal bool IsDue(Timestamp now) => Principal.ExpiresAt?.ToUnixTimeMilliseconds() <= now.UnixMs || Volatile.Read(ref _heardAgainAtMs) <= now.UnixMs;

@@ -103,7 +103,7 @@ internal sealed class SessionRegistry(IAccessPolicy access, EngineMetrics metric
             _revocations++;
             foreach (PeerSession session in _authenticated)
             {
-                if (!session.Principal.IsAnonymous && (session.Principal.CredentialId == subject || session.Principal.Id == subject)) (revoked ??= []).Add(session);
+                if (session.Principal.IsMeantBy(subject)) (revoked ??= []).Add(session);
             }
         }
 

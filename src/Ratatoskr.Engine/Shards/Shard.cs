@@ -411,8 +411,8 @@ internal sealed class Shard
         ControlChange change = delivery.Change;
         if (change.Kind == ControlSubject.Revoked)
         {
-            // Its sessions have been ended.
-            foreach (DocumentActor document in _documents.Values) document.Settle(delivery, now, effects);
+            // Its sessions have been ended; some had left before, and what they sent may still be looked at.
+            foreach (DocumentActor document in _documents.Values) document.Revoked(delivery, now, effects);
         }
         else if (change.Document.IsDefault)
         {
