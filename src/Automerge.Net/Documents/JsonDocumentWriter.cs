@@ -12,6 +12,9 @@ internal sealed class JsonDocumentWriter(Showing showing, Utf8JsonWriter writer,
     // 2^53 - 1: from there on automerge's JavaScript gives BigInts, as for everything unsigned.
     private const long SafeIntegerMax = 9_007_199_254_740_991;
 
+    // Longer strings are written in pieces, so that the writer need not have room for the whole of one: up to six bytes for each that it escapes.
+    private const int PieceLength = 4096;
+
     private readonly bool _tagged = style.Types == JsonTypes.Tagged;
     private Frame[] _frames = new Frame[8];
     private int _depth;
@@ -156,8 +159,16 @@ internal sealed class JsonDocumentWriter(Showing showing, Utf8JsonWriter writer,
     private void WriteString(ReadOnlySpan<byte> tag, ReadOnlySpan<byte> utf8)
     {
         BeginTag(tag);
-        writer.WriteStringValue(utf8);
+        if (utf8.Length <= PieceLength) writer.WriteStringValue(utf8);
+        else WriteInPieces(utf8);
         EndTag();
+    }
+
+    // The writer puts together characters that a cut goes through.
+    private void WriteInPieces(ReadOnlySpan<byte> utf8)
+    {
+        for (; utf8.Length > PieceLength; utf8 = utf8[PieceLength..]) writer.WriteStringValueSegment(utf8[..PieceLength], isFinalSegment: false);
+        writer.WriteStringValueSegment(utf8, isFinalSegment: true);
     }
 
     // JSON has no numbers beyond the finite ones; these are the names that System.Text.Json reads as well.
@@ -178,8 +189,15 @@ internal sealed class JsonDocumentWriter(Showing showing, Utf8JsonWriter writer,
     {
         BeginTag("$bytes"u8);
         if (_tagged) WriteHex(bytes);
-        else writer.WriteBase64StringValue(bytes);
+        else if (bytes.Length <= PieceLength) writer.WriteBase64StringValue(bytes);
+        else WriteBase64InPieces(bytes);
         EndTag();
+    }
+
+    private void WriteBase64InPieces(ReadOnlySpan<byte> bytes)
+    {
+        for (; bytes.Length > PieceLength; bytes = bytes[PieceLength..]) writer.WriteBase64StringSegment(bytes[..PieceLength], isFinalSegment: false);
+        writer.WriteBase64StringSegment(bytes, isFinalSegment: true);
     }
 
     private void WriteUnknown(int code, ReadOnlySpan<byte> bytes)

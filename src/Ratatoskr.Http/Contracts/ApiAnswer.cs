@@ -2,22 +2,24 @@ using System.Globalization;
 using System.Text.Json;
 using System.Text.Json.Serialization.Metadata;
 using Microsoft.AspNetCore.Http;
+using Ratatoskr.Http.Endpoints;
 
 namespace Ratatoskr.Http.Contracts;
 
-/// <summary>What an endpoint of the API has to say; written when it is done, whole.</summary>
-internal sealed class ApiAnswer
+/// <summary>What an endpoint of the API has to say; sent when the endpoint is done.</summary>
+/// <remarks>Who has one sends it or disposes of it.</remarks>
+internal sealed class ApiAnswer : IDisposable
 {
     private const string JsonType = "application/json; charset=utf-8";
 
     private readonly int _status;
     private readonly string? _contentType;
     private readonly ReadOnlyMemory<byte> _body;
-    private readonly PooledBody? _pooled;
+    private readonly AnswerBody? _pieces;
     private List<(string Name, string Value)>? _headers;
 
-    private ApiAnswer(int status, string? contentType, ReadOnlyMemory<byte> body, PooledBody? pooled = null) =>
-        (_status, _contentType, _body, _pooled) = (status, contentType, body, pooled);
+    private ApiAnswer(int status, string? contentType, ReadOnlyMemory<byte> body, AnswerBody? pieces = null) =>
+        (_status, _contentType, _body, _pieces) = (status, contentType, body, pieces);
 
     public static ApiAnswer NoContent { get; } = new(StatusCodes.Status204NoContent, null, default);
 
@@ -25,8 +27,28 @@ internal sealed class ApiAnswer
 
     public static ApiAnswer Json(ReadOnlyMemory<byte> utf8, int status = StatusCodes.Status200OK) => new(status, JsonType, utf8);
 
-    /// <param name="utf8">The answer's from now on, which disposes it when it is written.</param>
-    public static ApiAnswer Json(PooledBody utf8) => new(StatusCodes.Status200OK, JsonType, utf8.Written, utf8);
+    /// <param name="utf8">The answer's from now on, which disposes it when it is sent.</param>
+    public static ApiAnswer Json(AnswerBody utf8) => new(StatusCodes.Status200OK, JsonType, default, utf8);
+
+    /// <summary>A large object, written into pieces of accounted memory.</summary>
+    /// <param name="place">Whose memory it is.</param>
+    /// <param name="options">How it is written.</param>
+    /// <param name="write">Writes all of it.</param>
+    /// <exception cref="NoResponseRoomException">It is larger than there is room for.</exception>
+    public static ApiAnswer Json(ResponsePlace place, in JsonWriterOptions options, Action<Utf8JsonWriter> write)
+    {
+        AnswerBody body = new(place);
+        try
+        {
+            using (Utf8JsonWriter json = new(body, options)) write(json);
+            return Json(body);
+        }
+        catch
+        {
+            body.Dispose();
+            throw;
+        }
+    }
 
     public static ApiAnswer Bytes(ReadOnlyMemory<byte> bytes) => new(StatusCodes.Status200OK, "application/octet-stream", bytes);
 
@@ -57,12 +79,12 @@ internal sealed class ApiAnswer
         return this;
     }
 
-    /// <summary>Bytes of its body.</summary>
-    public int Length => _body.Length;
+    /// <summary>Bytes of a body that is not accounted for yet.</summary>
+    public int UnaccountedLength => _body.Length;
 
-    public async Task WriteAsync(HttpContext context)
+    /// <param name="place">Where a large answer is accounted for; null for one that is small.</param>
+    public async Task WriteAsync(HttpContext context, ResponsePlace? place = null)
     {
-        using PooledBody? pooled = _pooled;
         HttpResponse response = context.Response;
         response.StatusCode = _status;
         response.Headers.CacheControl = "no-store";
@@ -70,7 +92,12 @@ internal sealed class ApiAnswer
         if (_contentType is null) return;
         response.Headers.XContentTypeOptions = "nosniff";
         response.ContentType = _contentType;
-        response.ContentLength = _body.Length;
-        if (!HttpMethods.IsHead(context.Request.Method)) await response.Body.WriteAsync(_body, context.RequestAborted).ConfigureAwait(false);
+        response.ContentLength = _pieces?.Length ?? _body.Length;
+        if (HttpMethods.IsHead(context.Request.Method)) return;
+        if (_pieces is not null) await _pieces.SendAsync(context).ConfigureAwait(false);
+        else if (place is not null) await place.SendAsync(context, _body).ConfigureAwait(false);
+        else await response.Body.WriteAsync(_body, context.RequestAborted).ConfigureAwait(false);
     }
+
+    public void Dispose() => _pieces?.Dispose();
 }

@@ -1,5 +1,6 @@
 using System.Text.Json;
 using Ratatoskr.Engine.Storage;
+using Ratatoskr.Http.Endpoints;
 
 namespace Ratatoskr.Http.Contracts;
 
@@ -16,12 +17,14 @@ internal sealed class DocumentListWriter : IDocumentRows, IDisposable
     private static readonly JsonEncodedText s_createdAt = JsonEncodedText.Encode("createdAt");
     private static readonly JsonEncodedText s_updatedAt = JsonEncodedText.Encode("updatedAt");
 
-    private readonly PooledBody _body = new();
+    private readonly AnswerBody _body;
     private readonly Utf8JsonWriter _json;
     private bool _isAccessible;
 
-    public DocumentListWriter()
+    /// <param name="place">Whose memory the list takes.</param>
+    public DocumentListWriter(ResponsePlace place)
     {
+        _body = new AnswerBody(place);
         _json = new Utf8JsonWriter(_body, new JsonWriterOptions { SkipValidation = true });
         _json.WriteStartObject();
         _json.WriteStartArray("owned"u8);
@@ -37,7 +40,7 @@ internal sealed class DocumentListWriter : IDocumentRows, IDisposable
 
     /// <summary>Ends the lists. The body is the caller's to dispose.</summary>
     /// <param name="nextOwned">Where the next page begins; null at the end.</param>
-    public PooledBody Finish(string? nextOwned, string? nextAccessible)
+    public AnswerBody Finish(string? nextOwned, string? nextAccessible)
     {
         BeginAccessible();
         _json.WriteEndArray();

@@ -49,10 +49,23 @@ public static class DocumentEndpoints
         void Map(string[] methods, string pattern, Func<HttpContext, Principal, Task<ApiAnswer>> endpoint) => routes.MapMethods(pattern, methods, api.Authentication.Required(
             async (context, principal) =>
             {
-                ApiAnswer answer = api.Limits.Request(principal) ?? await endpoint(context, principal).ConfigureAwait(false);
-                if (!api.Room.TryTake(context, answer.Length)) answer = ApiAnswer.NoRoom;
-                await answer.WriteAsync(context).ConfigureAwait(false);
+                ResponsePlace place = api.Room.Of(context, principal);
+                using ApiAnswer answer = api.Limits.Request(principal) ?? await AnswerAsync(endpoint, context, principal).ConfigureAwait(false);
+                ApiAnswer sent = place.TryExpect(answer.UnaccountedLength) ? answer : ApiAnswer.NoRoom;
+                await sent.WriteAsync(context, place).ConfigureAwait(false);
             }));
+    }
+
+    private static async Task<ApiAnswer> AnswerAsync(Func<HttpContext, Principal, Task<ApiAnswer>> endpoint, HttpContext context, Principal principal)
+    {
+        try
+        {
+            return await endpoint(context, principal).ConfigureAwait(false);
+        }
+        catch (NoResponseRoomException)
+        {
+            return ApiAnswer.NoRoom;
+        }
     }
 
     internal static string IdOf(HttpContext context) => (string?)context.Request.RouteValues["id"] ?? "";

@@ -1,5 +1,3 @@
-using System.Buffers;
-using System.Text.Json;
 using Automerge.Changes;
 using Automerge.Documents;
 using Automerge.Values;
@@ -71,36 +69,31 @@ internal sealed class DocumentContentEndpoints(DocumentApi api)
         if (format.Count > 1 || (format.Count == 1 && format[0] is not ("json" or "binary"))) return ApiAnswer.Invalid("format: json or binary");
         DirectoryAnswer found = await api.Directory.FindAsync(principal, DocumentEndpoints.IdOf(context), Permission.Read, context.RequestAborted).ConfigureAwait(false);
         if (found.Document is not { } document) return DocumentEndpoints.Answer(found.Refusal!);
-        if (!api.Room.TryTake(context, document.Size)) return ApiAnswer.NoRoom;
-        bool isJson = format is ["json"];
-        (ReadOnlyMemory<byte> Bytes, IReadOnlyList<ChangeHash> Heads) export = await ExportAsync(document, isJson, context.RequestAborted).ConfigureAwait(false);
-        ApiAnswer answer = isJson
-            ? ApiAnswer.Json(export.Bytes)
-            : ApiAnswer.Bytes(export.Bytes).With("Content-Disposition", $"attachment; filename=\"{document.Id}.amrg\"");
-        return answer.With("ETag", DocumentHeads.Tag(export.Heads));
-    }
-
-    private async Task<(ReadOnlyMemory<byte> Bytes, IReadOnlyList<ChangeHash> Heads)> ExportAsync(DocumentRecord document, bool isJson, CancellationToken stop)
-    {
-        if (!isJson)
+        ResponsePlace place = api.Room.Of(context, principal);
+        if (!place.TryExpect(document.Size)) return ApiAnswer.NoRoom;
+        if (format is ["json"])
         {
-            // A document that was folded is stored as the very file.
-            StoredDocument stored = await api.Contents.ReadAsync(document.AutomergeId, stop).ConfigureAwait(false);
-            if (stored.Tail.Count == 0) return (stored.Snapshot.Chunk, stored.Snapshot.Heads.ToArray());
+            return await api.Contents.OpenAsync(
+                document.AutomergeId,
+                NewActor(),
+                opened => ApiAnswer.Json(place, ApiJson.Plain, json => opened.View.WriteTo(json, ObjectId.Root)).With("ETag", DocumentHeads.Tag(opened.Heads)),
+                context.RequestAborted).ConfigureAwait(false);
         }
 
+        (ReadOnlyMemory<byte> file, IReadOnlyList<ChangeHash> heads) = await ReadFileAsync(document, context.RequestAborted).ConfigureAwait(false);
+        return ApiAnswer.Bytes(file).With("Content-Disposition", $"attachment; filename=\"{document.Id}.amrg\"").With("ETag", DocumentHeads.Tag(heads));
+    }
+
+    private async Task<(ReadOnlyMemory<byte> Bytes, IReadOnlyList<ChangeHash> Heads)> ReadFileAsync(DocumentRecord document, CancellationToken stop)
+    {
+        // A document that was folded is stored as the very file.
+        StoredDocument stored = await api.Contents.ReadAsync(document.AutomergeId, stop).ConfigureAwait(false);
+        if (stored.Tail.Count == 0) return (stored.Snapshot.Chunk, stored.Snapshot.Heads.ToArray());
         return await api.Contents.OpenAsync(
             document.AutomergeId,
             NewActor(),
-            opened => ((ReadOnlyMemory<byte>)(isJson ? WriteJson(opened.View) : opened.ChangeCount == 0 ? [] : opened.Save()), opened.Heads),
+            opened => ((ReadOnlyMemory<byte>)(opened.ChangeCount == 0 ? [] : opened.Save()), opened.Heads),
             stop).ConfigureAwait(false);
-    }
-
-    internal static byte[] WriteJson(DocumentView view)
-    {
-        ArrayBufferWriter<byte> output = new();
-        using (Utf8JsonWriter writer = new(output, ApiJson.Plain)) view.WriteTo(writer, ObjectId.Root);
-        return output.WrittenSpan.ToArray();
     }
 
     internal ActorId NewActor()

@@ -1,4 +1,3 @@
-using System.Buffers;
 using System.Text.Json;
 using Automerge.Changes;
 using Automerge.Documents;
@@ -6,7 +5,6 @@ using Automerge.Patches;
 using Automerge.Values;
 using Microsoft.AspNetCore.Http;
 using Ratatoskr.Engine.Access;
-using Ratatoskr.Engine.Storage;
 using Ratatoskr.Http.Contracts;
 
 namespace Ratatoskr.Http.Endpoints;
@@ -25,7 +23,7 @@ internal sealed class DocumentHistoryEndpoints(DocumentApi api)
         IQueryCollection query = context.Request.Query;
         if (!DocumentRecordEndpoints.TryNumber(query["limit"], 1, PageLengthMax, PageLengthDefault, out int limit)) return ApiAnswer.Invalid($"limit: a whole number from 1 to {PageLengthMax}");
         if (!DocumentRecordEndpoints.TryNumber(query["offset"], 0, int.MaxValue, 0, out int offset)) return ApiAnswer.Invalid("offset: a whole number from 0");
-        return await OpenAsync(context, principal, (document, _) =>
+        return await OpenAsync(context, principal, (document, place) =>
         {
             // Newest first; those after the page are left out where they are.
             int last = document.ChangeCount - offset;
@@ -39,7 +37,8 @@ internal sealed class DocumentHistoryEndpoints(DocumentApi api)
             }
 
             changes.Reverse();
-            return ApiAnswer.Json(new HistoryBody(changes, document.ChangeCount, DocumentHeads.Names(document.Heads)), ApiJson.Default.HistoryBody);
+            HistoryBody body = new(changes, document.ChangeCount, DocumentHeads.Names(document.Heads));
+            return ApiAnswer.Json(place, new JsonWriterOptions { SkipValidation = true }, json => JsonSerializer.Serialize(json, body, ApiJson.Default.HistoryBody));
         }).ConfigureAwait(false);
     }
 
@@ -47,11 +46,11 @@ internal sealed class DocumentHistoryEndpoints(DocumentApi api)
     {
         if (context.Request.Query["heads"] is not [{ Length: > 0 } text]) return ApiAnswer.Invalid("Missing heads parameter");
         if (!DocumentHeads.TryParse(text, out ChangeHash[] heads)) return ApiAnswer.Invalid("heads: hashes of changes, 64 hexadecimal digits each, with commas between them");
-        return await OpenAsync(context, principal, (document, _) =>
+        return await OpenAsync(context, principal, (document, place) =>
         {
             if (document.ChangeCount == 0) return ApiAnswer.NotFound("Document has no content");
             DocumentView view = document.ViewAt(heads);
-            return Write(json =>
+            return Write(place, json =>
             {
                 WriteHeads(json, "heads", heads);
                 json.WritePropertyName("snapshot"u8);
@@ -73,12 +72,12 @@ internal sealed class DocumentHistoryEndpoints(DocumentApi api)
             to = parsed;
         }
 
-        return await OpenAsync(context, principal, (document, _) =>
+        return await OpenAsync(context, principal, (document, place) =>
         {
             if (document.ChangeCount == 0) return ApiAnswer.NotFound("Document has no content");
             ChangeHash[] until = to ?? [.. document.Heads];
             IReadOnlyList<Patch> patches = document.Diff(from, until, TextUnit.Utf16);
-            return Write(json =>
+            return Write(place, json =>
             {
                 WriteHeads(json, "from", from);
                 WriteHeads(json, "to", until);
@@ -89,14 +88,15 @@ internal sealed class DocumentHistoryEndpoints(DocumentApi api)
         }).ConfigureAwait(false);
     }
 
-    private async Task<ApiAnswer> OpenAsync(HttpContext context, Principal principal, Func<Document, DocumentRecord, ApiAnswer> use)
+    private async Task<ApiAnswer> OpenAsync(HttpContext context, Principal principal, Func<Document, ResponsePlace, ApiAnswer> use)
     {
         DirectoryAnswer found = await api.Directory.FindAsync(principal, DocumentEndpoints.IdOf(context), Permission.Read, context.RequestAborted).ConfigureAwait(false);
         if (found.Document is not { } record) return DocumentEndpoints.Answer(found.Refusal!);
-        if (!api.Room.TryTake(context, record.Size)) return ApiAnswer.NoRoom;
+        ResponsePlace place = api.Room.Of(context, principal);
+        if (!place.TryExpect(record.Size)) return ApiAnswer.NoRoom;
         try
         {
-            return await api.Contents.OpenAsync(record.AutomergeId, _contents.NewActor(), document => use(document, record), context.RequestAborted).ConfigureAwait(false);
+            return await api.Contents.OpenAsync(record.AutomergeId, _contents.NewActor(), document => use(document, place), context.RequestAborted).ConfigureAwait(false);
         }
         catch (DocumentException e) when (e.Error == DocumentError.NoSuchChange)
         {
@@ -125,16 +125,10 @@ internal sealed class DocumentHistoryEndpoints(DocumentApi api)
         json.WriteEndArray();
     }
 
-    private static ApiAnswer Write(Action<Utf8JsonWriter> content)
+    private static ApiAnswer Write(ResponsePlace place, Action<Utf8JsonWriter> content) => ApiAnswer.Json(place, ApiJson.Plain, json =>
     {
-        ArrayBufferWriter<byte> output = new();
-        using (Utf8JsonWriter json = new(output, ApiJson.Plain))
-        {
-            json.WriteStartObject();
-            content(json);
-            json.WriteEndObject();
-        }
-
-        return ApiAnswer.Json(output.WrittenMemory);
-    }
+        json.WriteStartObject();
+        content(json);
+        json.WriteEndObject();
+    });
 }

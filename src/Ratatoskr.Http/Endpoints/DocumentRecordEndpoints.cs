@@ -53,7 +53,7 @@ internal sealed class DocumentRecordEndpoints(DocumentApi api)
 
         PageRequest page = new(limit, list == default ? null : cursor);
         ListRequest request = new(list == AccessibleMark ? null : page, list == OwnedMark ? null : page, isPublic);
-        DocumentListWriter documents = new();
+        DocumentListWriter documents = new(api.Room.Of(context, principal));
         try
         {
             (ListEnds ends, Refusal? refusal) = await api.Directory.ListAsync(principal, request, documents, context.RequestAborted).ConfigureAwait(false);

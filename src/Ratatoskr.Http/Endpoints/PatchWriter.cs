@@ -14,6 +14,9 @@ namespace Ratatoskr.Http.Endpoints;
 /// </remarks>
 internal static class PatchWriter
 {
+    // Longer strings are written in pieces, so that the writer need not have room for the whole of one.
+    private const int PieceLength = 4096;
+
     public static void Write(Utf8JsonWriter json, Patch patch)
     {
         switch (patch)
@@ -34,7 +37,8 @@ internal static class PatchWriter
                 break;
             case SplicePatch splice:
                 Begin(json, "splice", splice.Path, splice.Index);
-                json.WriteString("value"u8, splice.Text);
+                json.WritePropertyName("value"u8);
+                WriteString(json, splice.Text);
                 WriteMarks(json, splice.Marks);
                 json.WriteEndObject();
                 break;
@@ -143,7 +147,7 @@ internal static class PatchWriter
                 json.WriteNullValue();                       // as JSON.stringify has it
                 break;
             case ValueKind.String:
-                json.WriteStringValue(value.AsString());
+                WriteString(json, value.AsString());
                 break;
             case ValueKind.Bytes or ValueKind.Unknown:
                 json.WriteBase64StringValue(value.AsBytes().Span);
@@ -155,6 +159,18 @@ internal static class PatchWriter
                 WriteEmpty(json, value.AsObjectKind());
                 break;
         }
+    }
+
+    private static void WriteString(Utf8JsonWriter json, ReadOnlySpan<char> text)
+    {
+        if (text.Length <= PieceLength)
+        {
+            json.WriteStringValue(text);
+            return;
+        }
+
+        for (; text.Length > PieceLength; text = text[PieceLength..]) json.WriteStringValueSegment(text[..PieceLength], isFinalSegment: false);
+        json.WriteStringValueSegment(text, isFinalSegment: true);
     }
 
     // An object comes empty; the patches that fill it follow.

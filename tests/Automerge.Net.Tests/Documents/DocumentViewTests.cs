@@ -12,6 +12,24 @@ public class DocumentViewTests
     private static readonly ActorId Bob = new([0xBB]);
 
     [Fact]
+    public void Long_values_are_the_same_in_json_wherever_they_are_cut()
+    {
+        Document document = new(ActorId.Parse("aa"));
+        string text = string.Concat(Enumerable.Repeat("\"ü€😀\\a\n", 3_000));           // characters of one to four bytes, and some that are escaped
+        byte[] bytes = [.. Enumerable.Range(0, 10_001).Select(i => (byte)i)];
+        using (Transaction edit = document.Begin())
+        {
+            edit.Put(ObjectId.Root, "bytes", Value.Bytes(bytes));
+            edit.Put(ObjectId.Root, "string", text);
+            edit.Commit();
+        }
+
+        using System.Text.Json.JsonDocument json = System.Text.Json.JsonDocument.Parse(document.View.ToJson());
+        Assert.Equal(text, json.RootElement.GetProperty("string").GetString());
+        Assert.Equal(bytes, json.RootElement.GetProperty("bytes").GetBytesFromBase64());
+    }
+
+    [Fact]
     public void Reading_a_wrong_object_throws_naming_it()
     {
         ViewOf document = new();

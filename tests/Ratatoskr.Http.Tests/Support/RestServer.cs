@@ -49,6 +49,8 @@ public sealed class RestServer : IAsyncDisposable
 
     internal DocumentDirectory Directory_ { get; private set; } = null!;
 
+    internal ResponseRoom Room { get; private set; } = null!;
+
     internal EndpointDataSource Endpoints => _app.Services.GetRequiredService<EndpointDataSource>();
 
     public Uri Address { get; private set; } = null!;
@@ -146,7 +148,8 @@ public sealed class RestServer : IAsyncDisposable
             Log = NullLogger.Instance,
             Time = Clock,
         });
-        DocumentApi api = new(_auth.Bearer, Directory_, Engine.Contents, limits, new ResponseRoom(128 << 20, Clock, new System.Diagnostics.Metrics.Meter("Ratatoskr.Test")), Clock, RandomNumberGenerator.Fill);
+        Room = new ResponseRoom(_options.ResponseBytes, Clock, new System.Diagnostics.Metrics.Meter("Ratatoskr.Test")) { StallMax = _options.StallMax };
+        DocumentApi api = new(_auth.Bearer, Directory_, Engine.Contents, limits, Room, Clock, RandomNumberGenerator.Fill);
 
         WebApplicationBuilder builder = WebApplication.CreateEmptyBuilder(new WebApplicationOptions());
         builder.Services.AddRoutingCore();
@@ -179,6 +182,10 @@ internal sealed record RestServerOptions
     public RateLimits Rates { get; init; } = new();
 
     public string[] Origins { get; init; } = [];
+
+    public long ResponseBytes { get; init; } = 128 << 20;
+
+    public TimeSpan StallMax { get; init; } = TimeSpan.FromSeconds(30);
 }
 
 /// <summary>Goes on when the test says so.</summary>
