@@ -171,10 +171,10 @@ internal sealed class Simulation
                 while (_scene.Store.CompleteRead(0, fails: false)) _scene.Context.RunAll();
                 break;
             case StepKind.Account:
-                if (_scene.Accounts.Answer(choice)) _scene.Tell("the accounts answer, or fail");
+                if (_scene.Truth.Answer(choice)) _scene.Tell("the accounts answer, or fail");
                 break;
             case StepKind.AccountAll:
-                for (uint next = choice; _scene.Accounts.Answer(next); next = next * 747796405 + 1) _scene.Context.RunAll();
+                for (uint next = choice; _scene.Truth.Answer(next); next = next * 747796405 + 1) _scene.Context.RunAll();
                 break;
             case StepKind.Wait:
                 _scene.Tell("time passes");
@@ -185,7 +185,7 @@ internal sealed class Simulation
                 _api.Crashed();
                 _scene.Crash(choice);
                 break;
-            case StepKind.Register when _scene.Accounts[_scene.Documents[step.Document]] is null:
+            case StepKind.Register when _scene.Truth[_scene.Documents[step.Document]] is null:
                 _api.Register(step.Document, choice);
                 break;
             case StepKind.Share:

@@ -1,6 +1,7 @@
 using System.Net.WebSockets;
 using Ratatoskr.Protocol.WebSockets;
 using Ratatoskr.Transport.Tests.Hosting;
+using SharedTests.Clocks;
 
 namespace Ratatoskr.Transport.Tests;
 

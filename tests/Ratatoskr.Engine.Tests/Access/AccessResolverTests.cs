@@ -4,6 +4,7 @@ using Ratatoskr.Engine.Storage;
 using Ratatoskr.Engine.Tests.Support;
 using Ratatoskr.Protocol.Identifiers;
 using Ratatoskr.Storage.Embedded;
+using SharedTests.Accounts;
 
 namespace Ratatoskr.Engine.Tests.Access;
 

@@ -5,6 +5,7 @@ using Ratatoskr.Engine.Tests.Support;
 using Ratatoskr.Protocol.Identifiers;
 using Ratatoskr.Protocol.Messages;
 using Ratatoskr.Protocol.WebSockets;
+using SharedTests.Accounts;
 
 namespace Ratatoskr.Engine.Tests.Access;
 

@@ -5,6 +5,7 @@ using Ratatoskr.Engine.Limits;
 using Ratatoskr.Engine.Storage;
 using Ratatoskr.Engine.Tests.Support;
 using Ratatoskr.Protocol.Identifiers;
+using SharedTests.Accounts;
 
 namespace Ratatoskr.Engine.Tests.Limits;
 

@@ -4,6 +4,7 @@ using Ratatoskr.Engine.Sessions;
 using Ratatoskr.Engine.Storage;
 using Ratatoskr.Protocol.Identifiers;
 using Ratatoskr.Storage.Embedded;
+using SharedTests.Accounts;
 
 namespace Ratatoskr.Engine.Tests.Support;
 

@@ -7,6 +7,7 @@ using Ratatoskr.Protocol;
 using Ratatoskr.Protocol.Identifiers;
 using Ratatoskr.Storage.Embedded;
 using Ratatoskr.Storage.InMemory;
+using SharedTests.Clocks;
 
 namespace Ratatoskr.Engine.Tests.Support;
 

@@ -12,6 +12,7 @@ using Ratatoskr.Fuzzing.Tests.Frames;
 using Ratatoskr.Protocol.WebSockets;
 using Ratatoskr.Transport;
 using Ratatoskr.Transport.Upgrades;
+using SharedTests.Clocks;
 using SharedTests.Fuzzing;
 
 namespace Ratatoskr.Fuzzing.Tests.Upgrades;

@@ -10,7 +10,7 @@ namespace Ratatoskr.Simulation.Tests.Checks;
 /// </summary>
 internal sealed class AccessAudit
 {
-    private readonly SimulatedAccounts _accounts;
+    private readonly AccountTruth _accounts;
     private readonly string[] _users;
     private readonly DocumentId[] _documents;
     private readonly Right[,] _rights;
@@ -19,7 +19,7 @@ internal sealed class AccessAudit
     private readonly Expiration[] _expirations;
     private readonly AsyncLocal<int> _call = new();
 
-    public AccessAudit(SimulatedAccounts accounts, string[] users, DocumentId[] documents)
+    public AccessAudit(AccountTruth accounts, string[] users, DocumentId[] documents)
     {
         _accounts = accounts;
         _users = users;

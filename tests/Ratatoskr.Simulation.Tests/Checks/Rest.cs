@@ -39,12 +39,12 @@ internal sealed class Rest(Scene scene, ApiCalls api)
         for (int i = 0; i < 2; i++)
         {
             // Nobody is helped by a change that is none: a document whose access changes is looked at anew.
-            if (scene.Accounts.IsLimited(Scene.OwnerOf(i))) api.Quota(Scene.OwnerOf(i), Scene.Plenty);
+            if (scene.Truth.IsLimited(Scene.OwnerOf(i))) api.Quota(Scene.OwnerOf(i), Scene.Plenty);
         }
 
         for (int i = 0; scene.World.EndsOpen && i < scene.Documents.Length; i++)
         {
-            if (scene.Accounts[scene.Documents[i]] is not null) api.Open(i);
+            if (scene.Truth[scene.Documents[i]] is not null) api.Open(i);
         }
 
         Settle(scene.World.OwnersLook ? s_shortWaitsMs : s_waitsMs);
@@ -60,7 +60,7 @@ internal sealed class Rest(Scene scene, ApiCalls api)
         foreach (DocumentId id in scene.Documents)
         {
             PeerDocument stored = scene.Store[id].Load(id);
-            if (scene.Accounts[id] is null && scene.Store[id].Changes.Count > 0) throw new PromiseBrokenException("deletion", $"{scene.ShortName(id)} is not there, and {scene.Store[id].Changes.Count} changes are stored");
+            if (scene.Truth[id] is null && scene.Store[id].Changes.Count > 0) throw new PromiseBrokenException("deletion", $"{scene.ShortName(id)} is not there, and {scene.Store[id].Changes.Count} changes are stored");
             foreach (SimulatedPeer peer in scene.Peers) Check(peer, id, stored.Graph);
         }
 
@@ -105,7 +105,7 @@ internal sealed class Rest(Scene scene, ApiCalls api)
         bool moved = scene.ProceedAll();
         moved |= scene.NoticeAbandoned();
         while (scene.Store.CompleteRead(0, fails: false)) moved = true;
-        while (scene.Accounts.AnswerNext()) moved = true;
+        while (scene.Truth.AnswerNext()) moved = true;
         moved |= scene.ProceedAll();
         moved |= scene.Store.Commit();
         moved |= scene.ProceedAll();
@@ -167,7 +167,7 @@ internal sealed class Rest(Scene scene, ApiCalls api)
             scene.Peers.Add(owner);
             foreach (DocumentId id in scene.Documents)
             {
-                if (scene.Accounts[id]?.OwnerId == owner.User) owner.Open(id);
+                if (scene.Truth[id]?.OwnerId == owner.User) owner.Open(id);
             }
 
             scene.Connect(owner);
@@ -179,7 +179,7 @@ internal sealed class Rest(Scene scene, ApiCalls api)
     private void Check(SimulatedPeer peer, DocumentId id, ChangeGraph stored)
     {
         if (!peer.HasTakenPart || !peer.Documents.TryGetValue(id, out PeerDocument? own)) return;
-        Permission may = scene.Accounts.IsExpired(id) ? Permission.None : scene.Accounts.May(peer.User, id);
+        Permission may = scene.Truth.IsExpired(id) ? Permission.None : scene.Truth.May(peer.User, id);
         string who = $"{peer.Name}, {scene.ShortName(id)}";
         if ((may & Permission.Read) != 0 && !peer.IsDeaf)
         {
@@ -205,10 +205,10 @@ internal sealed class Rest(Scene scene, ApiCalls api)
         for (int i = 0; i < 2; i++)
         {
             string owner = Scene.OwnerOf(i);
-            long stored = 0, limit = scene.Accounts.StorageLimit(owner);
+            long stored = 0, limit = scene.Truth.StorageLimit(owner);
             foreach (DocumentId id in scene.Documents)
             {
-                if (scene.Accounts[id]?.OwnerId == owner) stored += scene.Store[id].CountedBytes(scene.Store[id].Load(id).Graph) - SnapshotOverheadBytes;
+                if (scene.Truth[id]?.OwnerId == owner) stored += scene.Store[id].CountedBytes(scene.Store[id].Load(id).Graph) - SnapshotOverheadBytes;
             }
 
             if (stored > limit) throw new PromiseBrokenException("quota", $"{owner} may have {limit} bytes, and has {stored} beside snapshots' overhead");
@@ -224,13 +224,13 @@ internal sealed class Rest(Scene scene, ApiCalls api)
             long stored = 0;
             foreach (DocumentId id in scene.Documents)
             {
-                if (scene.Accounts[id] is not { } record || record.OwnerId != owner || scene.Accounts.IsExpired(id)) continue;
+                if (scene.Truth[id] is not { } record || record.OwnerId != owner || scene.Truth.IsExpired(id)) continue;
                 long bytes = scene.Store[id].CountedBytes(scene.Store[id].Load(id).Graph);
                 stored += bytes;
                 if (record.Size != bytes) throw new PromiseBrokenException("quota", $"{scene.ShortName(id)} takes {bytes} bytes, and its record says {record.Size}");
             }
 
-            if (scene.Documents.Any(scene.Accounts.IsExpired)) continue;
+            if (scene.Documents.Any(scene.Truth.IsExpired)) continue;
             if (stored > 0 && (!scene.Server.Ledger.TryGet(owner, out Engine.Limits.OwnerAccount? account) || account.StorageBytes != stored))
                 throw new PromiseBrokenException("quota", $"{owner} has {stored} bytes stored, and is charged {(scene.Server.Ledger.TryGet(owner, out account) ? account.StorageBytes : -1)}");
         }

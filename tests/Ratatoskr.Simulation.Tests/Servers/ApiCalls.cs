@@ -68,7 +68,7 @@ internal sealed class ApiCalls(Scene scene)
         peer.Renew();
         Begin($"revoke {credential}", "user0", async _ =>
         {
-            scene.Accounts.Revoked.Add(credential);
+            scene.Truth.Revoked.Add(credential);
             await scene.Server.BindAsync(new ControlChange(ControlSubject.Revoked, default, credential));
             scene.Audit.CredentialRevoked(credential);
             return null;
@@ -77,7 +77,7 @@ internal sealed class ApiCalls(Scene scene)
 
     public void Quota(string user, long bytes) => Begin($"{bytes} bytes for {user}", user, async _ =>
     {
-        scene.Accounts.AddUser(user, bytes);
+        scene.Truth.AddUser(user, bytes);
         await scene.Server.BindAsync(new ControlChange(ControlSubject.Settings, default, ""));
         return null;
     });

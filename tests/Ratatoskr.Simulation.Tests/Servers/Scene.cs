@@ -7,6 +7,8 @@ using Ratatoskr.Protocol.Identifiers;
 using Ratatoskr.Simulation.Tests.Checks;
 using Ratatoskr.Simulation.Tests.Peers;
 using Ratatoskr.Simulation.Tests.Plans;
+using SharedTests.Accounts;
+using SharedTests.Clocks;
 
 namespace Ratatoskr.Simulation.Tests.Servers;
 
@@ -33,12 +35,12 @@ internal sealed class Scene
         Trace = trace;
         Logger = new SimulationLogger(trace);
         Documents = s_documents[..world.Documents];
-        Accounts = new SimulatedAccounts(Time);
+        Truth = new AccountTruth(Accounts, Time);
         for (int i = 0; i < world.Peers.Length; i++)
         {
             string user = (world.Peers[i] & Habits.Anonymous) != 0 ? "" : $"user{i}";
             Peers.Add(new SimulatedPeer(i, user, world.Peers[i]));
-            if (user.Length > 0) Accounts.AddUser(user, world.QuotaBytes ?? Plenty);
+            if (user.Length > 0) Truth.AddUser(user, world.QuotaBytes ?? Plenty);
         }
 
         foreach (DocumentId group in s_groups) Accounts.Put(new DocumentRecord { Id = group.ToString(), AutomergeId = group, OwnerId = "user0", Acl = [new AclEntry("user1", Permission.Read)] });
@@ -49,7 +51,7 @@ internal sealed class Scene
             Accounts.Put(new DocumentRecord { Id = Documents[i].ToString(), AutomergeId = Documents[i], OwnerId = OwnerOf(i), Acl = acl });
         }
 
-        Access = new AccessAudit(Accounts, [.. Peers.Select(p => p.User)], Documents);
+        Access = new AccessAudit(Truth, [.. Peers.Select(p => p.User)], Documents);
         Audit = new Audit(Store, Access);
         Accounts.Changed = Access.Changed;
         Store.Writing = Audit.Writing;
@@ -57,7 +59,7 @@ internal sealed class Scene
         Store.Called = Audit.Called;
         Accounts.IsSlow = world.HasSlowAccounts;
         Store.HasSlowReads = world.HasSlowReads;
-        Server = new SimulatedServer(world, Store, Accounts, Time, Logger);
+        Server = new SimulatedServer(world, Store, Accounts, Truth, Time, Logger);
     }
 
     public World World { get; }
@@ -68,11 +70,13 @@ internal sealed class Scene
 
     public SimulationLogger Logger { get; }
 
-    public SimulatedTime Time { get; } = new();
+    public ManualTime Time { get; } = new();
 
     public SimulatedStore Store { get; } = new();
 
-    public SimulatedAccounts Accounts { get; }
+    public FakeAccounts Accounts { get; } = new();
+
+    public AccountTruth Truth { get; }
 
     public AccessAudit Access { get; }
 
@@ -155,7 +159,7 @@ internal sealed class Scene
 
         Audit.CheckConfirmed();
         Access.Restarted();
-        Server = new SimulatedServer(World, Store, Accounts, Time, Logger);
+        Server = new SimulatedServer(World, Store, Accounts, Truth, Time, Logger);
     }
 
     /// <summary>Lets everything go on that waits for nothing but its turn.</summary>

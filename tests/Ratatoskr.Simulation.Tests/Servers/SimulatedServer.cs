@@ -5,13 +5,15 @@ using Ratatoskr.Engine.Storage;
 using Ratatoskr.Engine.Tests.Support;
 using Ratatoskr.Simulation.Tests.Plans;
 using Ratatoskr.Storage.Embedded;
+using SharedTests.Accounts;
+using SharedTests.Clocks;
 
 namespace Ratatoskr.Simulation.Tests.Servers;
 
 /// <summary>One process from its start to its death: the engine, the resolver, the ledger and the directory behind the API, wired as the server wires them.</summary>
 internal sealed class SimulatedServer
 {
-    public SimulatedServer(World world, SimulatedStore store, SimulatedAccounts accounts, SimulatedTime time, SimulationLogger logger)
+    public SimulatedServer(World world, SimulatedStore store, FakeAccounts accounts, AccountTruth truth, ManualTime time, SimulationLogger logger)
     {
         Ledger = new QuotaLedger(accounts);
         AccessResolver resolver = new(accounts, Control, Ledger);
@@ -20,7 +22,7 @@ internal sealed class SimulatedServer
             Store = store,
             Control = Control,
             Feed = new SilentNodeFeed(),
-            Authenticator = new SimulatedAuthenticator(accounts),
+            Authenticator = new SimulatedAuthenticator(accounts, truth),
             Access = resolver,
             Ledger = Ledger,
             Time = time,

@@ -3,6 +3,7 @@ using Ratatoskr.Protocol.Identifiers;
 using Ratatoskr.Storage.Faster;
 using Ratatoskr.Storage.Tests.Contract;
 using Ratatoskr.Storage.Tests.PowerCuts;
+using SharedTests.Clocks;
 using static Ratatoskr.Storage.Tests.Contract.TestDocuments;
 
 namespace Ratatoskr.Storage.Tests.Faster;
@@ -336,16 +337,5 @@ public sealed class FasterChunkStoreTests : IDisposable
         Assert.True(at > 0, "the content is not in the file");
         bytes[at + 5] ^= 4;
         File.WriteAllBytes(path, bytes);
-    }
-
-    private sealed class ManualTime : TimeProvider
-    {
-        private long _ticks;
-
-        public override long TimestampFrequency => TimeSpan.TicksPerSecond;
-
-        public override long GetTimestamp() => Interlocked.Read(ref _ticks);
-
-        public void Advance(TimeSpan by) => Interlocked.Add(ref _ticks, by.Ticks);
     }
 }

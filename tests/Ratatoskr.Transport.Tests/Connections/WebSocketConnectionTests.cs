@@ -4,6 +4,7 @@ using Ratatoskr.Engine.Buffers;
 using Ratatoskr.Protocol;
 using Ratatoskr.Protocol.WebSockets;
 using Ratatoskr.Transport.Tests.Hosting;
+using SharedTests.Clocks;
 
 namespace Ratatoskr.Transport.Tests.Connections;
 

@@ -6,6 +6,7 @@ using System.Text;
 using Ratatoskr.Engine.Sessions;
 using Ratatoskr.Protocol.WebSockets;
 using Ratatoskr.Transport.Tests.Hosting;
+using SharedTests.Clocks;
 
 namespace Ratatoskr.Transport.Tests.Upgrades;
 

@@ -2,95 +2,108 @@ using Ratatoskr.Engine.Access;
 using Ratatoskr.Engine.Storage;
 using Ratatoskr.Protocol.Identifiers;
 
-namespace Ratatoskr.Simulation.Tests.Servers;
+namespace SharedTests.Accounts;
 
-/// <summary>
-/// The accounts: they outlive processes, and what they do they do when a step says so, or they fail. Answers are as they were when they were asked for.
-/// <see cref="May"/> is the plain truth about who may do what, computed without the server's help.
-/// </summary>
-internal sealed class SimulatedAccounts(SimulatedTime time) : IAccountStore
+/// <summary>Accounts in memory whose answers come when the test says so, in any order, or at once, or fail. Only what the engine asks is there.</summary>
+/// <remarks>An answer is what was true when it was asked for; a write is made when it is answered.</remarks>
+internal sealed class FakeAccounts : IAccountStore
 {
-    private const int DepthMax = 10;
-    private const int AnswerFailsOneIn = 12;
-    private const int WriteIsLostOneIn = 4;
+    /// <summary>Steps along documents that access lists name.</summary>
+    public const int DepthMax = 10;
+
+    public static readonly UserQuotas Quotas = new(10_000, 10 << 20, 1 << 30, 0, 0);
 
     private readonly Dictionary<DocumentId, DocumentRecord> _documents = new(DocumentId.Comparer.Instance);
     private readonly Dictionary<DocumentId, string> _formerOwners = new(DocumentId.Comparer.Instance);
     private readonly HashSet<DocumentId> _unfreed = new(DocumentId.Comparer.Instance);
     private readonly Dictionary<string, UserQuotas> _users = new(StringComparer.Ordinal);
-    private readonly Dictionary<string, long> _limits = new(StringComparer.Ordinal);
     private readonly List<(TaskCompletionSource<AccountsAnswer> Answer, bool IsWrite)> _waiting = [];
 
-    /// <summary>Credentials that were revoked.</summary>
-    public HashSet<string> Revoked { get; } = [];
-
-    /// <summary>Answers wait for steps.</summary>
+    /// <summary>Whether answers wait for <see cref="Answer"/>.</summary>
     public bool IsSlow { get; set; }
+
+    /// <summary>Thrown by the next question.</summary>
+    public Exception? Failure { get; set; }
+
+    /// <summary>Told when something that decides access was written by a call.</summary>
+    public Action? Changed { get; set; }
+
+    /// <summary>Questions about documents.</summary>
+    public int Questions { get; private set; }
 
     public int Waiting => _waiting.Count;
 
-    /// <summary>Told when something that decides access was written.</summary>
-    public Action? Changed { get; set; }
+    public Dictionary<DocumentId, long> Recorded { get; } = [];
 
-    public DocumentRecord? this[DocumentId id] => _documents.GetValueOrDefault(id);
+    public DocumentRecord this[DocumentId id] => _documents[id];
 
-    public DateTimeOffset Now => time.GetUtcNow();
+    public DocumentRecord? Find(DocumentId id) => _documents.GetValueOrDefault(id);
 
-    /// <summary>What a user may do with a document; its expiration does not count here.</summary>
-    public Permission May(string user, DocumentId id)
+    public DocumentRecord? Find(string name)
     {
-        if (!_documents.TryGetValue(id, out DocumentRecord? record)) return Permission.None;
-        if (user.Length > 0 && record.OwnerId == user) return Permission.Read | Permission.Write;
-        Permission may = Permission.None;
-        foreach (AclEntry entry in record.Acl)
+        DocumentRecord? found = null;
+        foreach (DocumentRecord record in _documents.Values)
         {
-            bool applies = entry.Principal == AccessResolver.Public || (user.Length > 0 && entry.Principal == user) || HasAnyAccess(user, entry.Principal, 1);
-            if (applies) may |= (entry.Permission & Permission.Write) != 0 ? Permission.Read | Permission.Write : entry.Permission;
+            if (!record.IsApp && record.Id == name) return record;
+            if (found is null && record.AutomergeId.ToString() == name) found = record;
         }
 
-        return may;
+        return found;
     }
 
-    public bool IsExpired(DocumentId id) => _documents.TryGetValue(id, out DocumentRecord? record) && record.ExpiresAt is { } end && end.ToUnixTimeMilliseconds() <= time.NowMs;
+    public DocumentRecord Register(DocumentId id, string owner, params ReadOnlySpan<(string Principal, Permission Permission)> acl) => Register(id, owner, null, acl);
 
-    public void AddUser(string user, long storageBytes)
+    public DocumentRecord Register(DocumentId id, string owner, string? name, params ReadOnlySpan<(string Principal, Permission Permission)> acl)
     {
-        _users[user] = new UserQuotas(1_000, storageBytes, storageBytes, 0, 0);
-        _limits[user] = Math.Max(storageBytes, _limits.GetValueOrDefault(user));
+        List<AclEntry> entries = [];
+        foreach ((string principal, Permission permission) in acl) entries.Add(new AclEntry(principal, permission));
+        return Put(new DocumentRecord { Id = name ?? id.ToString(), AutomergeId = id, OwnerId = owner, Acl = entries });
     }
 
-    public bool IsLimited(string user) => _users[user].MaxTotalStorage < Scene.Plenty;
+    public DocumentRecord Put(DocumentRecord record)
+    {
+        _users.TryAdd(record.OwnerId, Quotas);
+        return _documents[record.AutomergeId] = record;
+    }
 
-    /// <summary>The most that a user was ever allowed.</summary>
-    public long StorageLimit(string user) => _limits[user];
+    public void Remove(DocumentId id) => _documents.Remove(id);
 
-    public void Put(DocumentRecord record) => _documents[record.AutomergeId] = record;
+    public void AddUser(string user, UserQuotas quotas) => _users[user] = quotas;
 
-    /// <summary>The process dies.</summary>
+    public void Limit(string user, long maxDocumentSize, long maxTotalStorage) =>
+        _users[user] = Quotas with { MaxDocumentSize = maxDocumentSize, MaxTotalStorage = maxTotalStorage };
+
+    public UserQuotas QuotasOf(string user) => _users[user];
+
+    /// <summary>Whether a call that waits is to write something that decides access.</summary>
+    public bool IsWrite(int index) => _waiting[index].IsWrite;
+
+    public void Answer(int index = 0, AccountsAnswer answer = AccountsAnswer.Comes)
+    {
+        TaskCompletionSource<AccountsAnswer> waiting = _waiting[index].Answer;
+        _waiting.RemoveAt(index);
+        waiting.SetResult(answer);
+    }
+
+    public void AnswerAll()
+    {
+        while (_waiting.Count > 0) Answer();
+    }
+
+    /// <summary>The process that asked dies.</summary>
     public void Crash() => _waiting.Clear();
 
-    /// <summary>Answers one call, or fails it; a write that fails may have been done.</summary>
-    public bool Answer(uint choice)
+    public ValueTask<DocumentRecord?> FindDocumentAsync(DocumentId id, CancellationToken stop)
     {
-        if (_waiting.Count == 0) return false;
-        int index = (int)(choice % (uint)_waiting.Count);
-        uint luck = choice >> 8;
-        bool isLost = _waiting[index].IsWrite && luck % WriteIsLostOneIn == 1;
-        Answer(index, luck % AnswerFailsOneIn == 0 ? AccountsAnswer.Fails : isLost ? AccountsAnswer.IsLost : AccountsAnswer.Comes);
-        return true;
+        Questions++;
+        return TellAsync(Find(id));
     }
 
-    /// <summary>Answers the call that has waited longest.</summary>
-    public bool AnswerNext()
+    public ValueTask<DocumentRecord?> FindDocumentAsync(string name, CancellationToken stop)
     {
-        if (_waiting.Count == 0) return false;
-        Answer(0, AccountsAnswer.Comes);
-        return true;
+        Questions++;
+        return TellAsync(Find(name));
     }
-
-    public ValueTask<DocumentRecord?> FindDocumentAsync(DocumentId id, CancellationToken stop) => TellAsync(this[id]);
-
-    public ValueTask<DocumentRecord?> FindDocumentAsync(string name, CancellationToken stop) => TellAsync(Find(name));
 
     public ValueTask<UserRecord?> FindUserAsync(string userId, CancellationToken stop) =>
         TellAsync(_users.TryGetValue(userId, out UserQuotas? quotas) ? new UserRecord(userId, null, null, default, quotas, default, default) : null);
@@ -111,8 +124,10 @@ internal sealed class SimulatedAccounts(SimulatedTime time) : IAccountStore
 
     public ValueTask RecordSizesAsync(IReadOnlyList<StoredSize> sizes, CancellationToken stop)
     {
+        ThrowIfFailing();
         foreach (StoredSize size in sizes)
         {
+            Recorded[size.Id] = size.Bytes;
             if (_documents.TryGetValue(size.Id, out DocumentRecord? record)) _documents[size.Id] = record with { Size = size.Bytes };
         }
 
@@ -180,7 +195,7 @@ internal sealed class SimulatedAccounts(SimulatedTime time) : IAccountStore
     public ValueTask<IReadOnlyList<DocumentRecord>> ExpiredAsync(DateTimeOffset now, int max, CancellationToken stop) =>
         TellAsync<IReadOnlyList<DocumentRecord>>([.. _documents.Values.Where(d => d.ExpiresAt <= now)]);
 
-    // What the simulated calls of the API do not need.
+    // What only HTTP asks.
 
     public ValueTask<UserRecord> SignInAsync(string userId, string? email, string? name, CancellationToken stop) => throw new NotSupportedException();
 
@@ -208,28 +223,6 @@ internal sealed class SimulatedAccounts(SimulatedTime time) : IAccountStore
 
     public ValueTask SweepCredentialsAsync(DateTimeOffset before, CancellationToken stop) => throw new NotSupportedException();
 
-    private DocumentRecord? Find(string name)
-    {
-        foreach (DocumentRecord record in _documents.Values)
-        {
-            if (record.Id == name) return record;
-        }
-
-        return null;
-    }
-
-    private bool HasAnyAccess(string user, string name, int depth)
-    {
-        if (depth > DepthMax || Find(name) is not { } record) return false;
-        if (user.Length > 0 && record.OwnerId == user) return true;
-        foreach (AclEntry entry in record.Acl)
-        {
-            if (entry.Principal == AccessResolver.Public || (user.Length > 0 && entry.Principal == user) || HasAnyAccess(user, entry.Principal, depth + 1)) return true;
-        }
-
-        return false;
-    }
-
     private async ValueTask<ChangeOutcome> ChangeAsync(DocumentId id, Func<DocumentRecord, DocumentRecord> change)
     {
         AccountsAnswer answer = await WaitAsync(isWrite: true);
@@ -240,15 +233,9 @@ internal sealed class SimulatedAccounts(SimulatedTime time) : IAccountStore
         return ChangeOutcome.Changed;
     }
 
-    private void Answer(int index, AccountsAnswer answer)
-    {
-        TaskCompletionSource<AccountsAnswer> waiting = _waiting[index].Answer;
-        _waiting.RemoveAt(index);
-        waiting.SetResult(answer);
-    }
-
     private async ValueTask<T> TellAsync<T>(T answer)
     {
+        ThrowIfFailing();
         await WaitAsync(isWrite: false);
         return answer;
     }
@@ -262,20 +249,27 @@ internal sealed class SimulatedAccounts(SimulatedTime time) : IAccountStore
         return answer != AccountsAnswer.Fails ? answer : throw new IOException("a simulated error of the accounts");
     }
 
+    private void ThrowIfFailing()
+    {
+        if (Failure is not { } failure) return;
+        Failure = null;
+        throw failure;
+    }
+
     private static void ThrowIfLost(AccountsAnswer answer)
     {
         if (answer == AccountsAnswer.IsLost) throw new IOException("a simulated error of the accounts, behind the write");
     }
+}
 
-    /// <summary>What becomes of a call to the accounts.</summary>
-    private enum AccountsAnswer : byte
-    {
-        Comes,
+/// <summary>What becomes of a call to the accounts.</summary>
+internal enum AccountsAnswer : byte
+{
+    Comes,
 
-        /// <summary>It fails, and nothing has been written.</summary>
-        Fails,
+    /// <summary>It fails, and nothing has been written.</summary>
+    Fails,
 
-        /// <summary>It fails, and what was to be written is.</summary>
-        IsLost,
-    }
+    /// <summary>It fails, and what was to be written is.</summary>
+    IsLost,
 }

@@ -1,17 +1,20 @@
-namespace Ratatoskr.Transport.Tests.Hosting;
+namespace SharedTests.Clocks;
 
-/// <summary>A clock that stands until it is told to move; then its timers fire on the caller's thread, each as often as is due.</summary>
+/// <summary>A clock that stands until it is moved; then its timers fire on the thread that moves it, each as often as is due.</summary>
+/// <remarks>Asked on any thread, moved by one.</remarks>
 internal sealed class ManualTime : TimeProvider
 {
     private readonly Lock _gate = new();
     private readonly List<ManualTimer> _timers = [];
-    private long _now;
+    private long _ticks = 1_700_000_000_000 * TimeSpan.TicksPerMillisecond;           // since 1970
+
+    public long NowMs => GetTimestamp() / TimeSpan.TicksPerMillisecond;
 
     public override long TimestampFrequency => TimeSpan.TicksPerSecond;
 
-    public override long GetTimestamp() => Volatile.Read(ref _now);
-
     public override DateTimeOffset GetUtcNow() => DateTimeOffset.UnixEpoch.AddTicks(GetTimestamp());
+
+    public override long GetTimestamp() => Volatile.Read(ref _ticks);
 
     public override ITimer CreateTimer(TimerCallback callback, object? state, TimeSpan dueTime, TimeSpan period)
     {
@@ -21,19 +24,39 @@ internal sealed class ManualTime : TimeProvider
         return timer;
     }
 
+    public void Advance(long milliseconds) => Advance(TimeSpan.FromMilliseconds(milliseconds));
+
+    /// <summary>Moves on, firing every timer that falls due on the way.</summary>
     public void Advance(TimeSpan by)
     {
         long end = GetTimestamp() + by.Ticks;
-        while (true)
+        while (NextDue(end) is { } next)
         {
-            ManualTimer? next;
-            lock (_gate) next = _timers.Where(timer => timer.Due <= end).MinBy(timer => timer.Due);
-            if (next is null) break;
-            Volatile.Write(ref _now, Math.Max(_now, next.Due));
+            Volatile.Write(ref _ticks, Math.Max(GetTimestamp(), next.Due));
             next.Fire();
         }
 
-        Volatile.Write(ref _now, end);
+        Volatile.Write(ref _ticks, end);
+    }
+
+    /// <summary>The process whose timers these were is dead.</summary>
+    public void StopTimers()
+    {
+        lock (_gate) _timers.Clear();
+    }
+
+    private ManualTimer? NextDue(long end)
+    {
+        lock (_gate)
+        {
+            ManualTimer? next = null;
+            foreach (ManualTimer timer in _timers)
+            {
+                if (timer.Due <= end && (next is null || timer.Due < next.Due)) next = timer;
+            }
+
+            return next;
+        }
     }
 
     private sealed class ManualTimer(ManualTime time, TimerCallback callback, object? state) : ITimer
