@@ -9,7 +9,7 @@ internal sealed record Plan(World World, Step[] Steps)
     public const int DocumentsMax = 3;
 
     // What one peer's view of one document takes, and a little more.
-    private const int LinkBytes = 1_700;
+    private const int LinkBytes = 2_400;
 
     // How often each step comes, of all together.
     private static readonly (StepKind Kind, int Weight)[] s_weights =
