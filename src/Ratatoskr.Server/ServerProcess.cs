@@ -27,8 +27,8 @@ internal static class ServerProcess
         using PosixSignalRegistration interrupt = PosixSignalRegistration.Create(PosixSignal.SIGINT, OnSignal);
         try
         {
+            if (arguments is [CommandLine.Check]) return await CheckAsync(DataDirectory(variable), output).ConfigureAwait(false);
             ServerOptions options = ServerOptions.Read(variable);
-            if (arguments is [CommandLine.Check]) return await CheckAsync(options, output).ConfigureAwait(false);
             await ServeAsync(options, makeEngine(options), output, stop.Token, cut.Token).ConfigureAwait(false);
             return Stopped;
         }
@@ -56,10 +56,14 @@ internal static class ServerProcess
         }
     }
 
-    private static async Task<int> CheckAsync(ServerOptions options, TextWriter output)
+    // Nothing else matters to a check: one in a container, which listens on all addresses, would want a provider.
+    private static string DataDirectory(Func<string, string?> variable) =>
+        ServerOptions.Read(name => name == "DATA_DIR" ? variable(name) : null).DataDirectory;
+
+    private static async Task<int> CheckAsync(string folder, TextWriter output)
     {
-        (int documents, int damages) = await FolderCheck.RunAsync(options.DataDirectory, damage => output.WriteLine("DAMAGED " + damage.ReplaceLineEndings(" "))).ConfigureAwait(false);
-        await output.WriteLineAsync($"{documents} documents in {options.DataDirectory}, {damages} damages").ConfigureAwait(false);
+        (int documents, int damages) = await FolderCheck.RunAsync(folder, damage => output.WriteLine("DAMAGED " + damage.ReplaceLineEndings(" "))).ConfigureAwait(false);
+        await output.WriteLineAsync($"{documents} documents in {folder}, {damages} damages").ConfigureAwait(false);
         return damages == 0 ? Stopped : Failed;
     }
 

@@ -65,6 +65,22 @@ public sealed class ServerProcessTests : IDisposable
         Assert.StartsWith(expected, Assert.Single(errors.Split('\n', StringSplitOptions.RemoveEmptyEntries)), StringComparison.Ordinal);
     }
 
+    // As in the container, where a server without provider does not start.
+    [Fact]
+    public async Task Check_needs_no_setting_but_the_folder()
+    {
+        (string Name, string Value)[] settings = [("HOST", "0.0.0.0"), ("DATA_DIR", Path.Combine(_folder, "kept"))];
+        Assert.Equal((1, "", $"cannot run: {settings[1].Value} is not a data folder: it has no format file\n"), await RunAsync(["check"], settings));
+        using (Process server = Start([.. settings, ("PORT", "0"), ("ACCESS_MODE", "open")]))
+        {
+            await server.StandardOutput.ReadLineAsync(Cancel);
+            Assert.Equal(0, Kill(server.Id, SigTerm));
+            await server.WaitForExitAsync(Cancel);
+        }
+
+        Assert.Equal((0, $"0 documents in {settings[1].Value}, 0 damages\n", ""), await RunAsync(["check"], settings));
+    }
+
     [Fact]
     public async Task Port_in_use_ends_with_1_and_one_line()
     {
