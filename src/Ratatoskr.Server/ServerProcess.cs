@@ -11,6 +11,7 @@ internal static class ServerProcess
     private const int Stopped = 0;
     private const int Failed = 1;
     private const int BadSetting = 2;
+    private const int Damaged = 3;
 
     public static async Task<int> RunAsync(
         string[] arguments, Func<string, string?> variable, Func<ServerOptions, IEngineHost> makeEngine, TextWriter output, TextWriter errors)
@@ -64,7 +65,7 @@ internal static class ServerProcess
     {
         (int documents, int damages) = await FolderCheck.RunAsync(folder, damage => output.WriteLine("DAMAGED " + damage.ReplaceLineEndings(" "))).ConfigureAwait(false);
         await output.WriteLineAsync($"{documents} documents in {folder}, {damages} damages").ConfigureAwait(false);
-        return damages == 0 ? Stopped : Failed;
+        return damages == 0 ? Stopped : Damaged;
     }
 
     private static async Task ServeAsync(

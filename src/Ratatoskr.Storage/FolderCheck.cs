@@ -4,6 +4,8 @@ using Microsoft.Data.Sqlite;
 using Ratatoskr.Engine.Storage;
 using Ratatoskr.Protocol.Identifiers;
 using Ratatoskr.Storage.Faster;
+using Ratatoskr.Storage.Faster.Checks;
+using Ratatoskr.Storage.Faster.Folders;
 using Ratatoskr.Storage.Sqlite;
 using Ratatoskr.Storage.Sqlite.Databases;
 
@@ -28,20 +30,36 @@ public static class FolderCheck
         ArgumentNullException.ThrowIfNull(report);
         if (!File.Exists(Path.Combine(folder, "format"))) throw new StoreFolderException($"{folder} is not a data folder: it has no format file");
         int documents = 0, damages = 0;
+        FasterStoreOptions options = new() { Folder = folder, ReserveBytes = 0 };
+        List<string> named = [];
+        FileCheck files;
+        using (DataFolder held = DataFolder.Open(options.Files, folder, options.Geometry))
+        {
+            files = new FileCheck(held, Tell);
+            files.Run();
+        }
+
         try
         {
-            await using FasterChunkStore store = await FasterChunkStore.OpenAsync(new FasterStoreOptions { Folder = folder, ReserveBytes = 0 }).ConfigureAwait(false);
-            HashSet<DocumentId> seen = [];
-            await foreach (StoreDelta delta in store.ReadSinceAsync(default, CancellationToken.None).ConfigureAwait(false))
+            await using FasterChunkStore store = await FasterChunkStore.OpenAsync(options).ConfigureAwait(false);
+            foreach (string damage in store.Damages) Tell(damage);
+            foreach (DocumentId id in files.Documents)
             {
-                if (!seen.Add(delta.Id)) continue;
-                documents++;
-                if (await FaultOfAsync(store, delta.Id).ConfigureAwait(false) is { } fault) Tell(fault);
+                (bool exists, string? fault) = await LookAtAsync(store, id).ConfigureAwait(false);
+                if (exists) documents++;
+                if (fault is null) continue;
+                named.Add(fault);
+                Tell(fault);
             }
         }
         catch (Exception e) when (e is StoreDamagedException or StoreUnavailableException)
         {
             Tell(e.Message);
+        }
+
+        foreach (string sector in files.Sectors)
+        {
+            if (!named.Exists(fault => fault.Contains(sector, StringComparison.Ordinal))) Tell($"{sector}; no document was found that needs them");
         }
 
         string database = Path.Combine(folder, SqliteAccountStore.FileName);
@@ -55,22 +73,23 @@ public static class FolderCheck
         }
     }
 
-    private static async Task<string?> FaultOfAsync(FasterChunkStore store, DocumentId id)
+    private static async Task<(bool Exists, string? Fault)> LookAtAsync(FasterChunkStore store, DocumentId id)
     {
         try
         {
             StoredDocument stored = await store.LoadAsync(id, CancellationToken.None).ConfigureAwait(false);
-            if (FaultIn(stored.Snapshot.Chunk.Span) is { } fault) return $"document {id}: the snapshot: {fault}";
+            bool exists = stored.Presence != StoredPresence.Unknown;
+            if (FaultIn(stored.Snapshot.Chunk.Span) is { } fault) return (exists, $"document {id}: the snapshot: {fault}");
             foreach (TailEntry entry in stored.Tail)
             {
-                if (FaultIn(entry.Chunks.Span) is { } broken) return $"document {id}: tail entry {entry.Sequence}: {broken}";
+                if (FaultIn(entry.Chunks.Span) is { } broken) return (exists, $"document {id}: tail entry {entry.Sequence}: {broken}");
             }
 
-            return null;
+            return (exists, null);
         }
         catch (Exception e) when (e is StoreDamagedException or StoreUnavailableException)
         {
-            return e.Message;
+            return (true, e.Message);
         }
     }
 

@@ -32,8 +32,11 @@ public sealed class FolderCheckTests : IDisposable
         byte[] bytes = await File.ReadAllBytesAsync(file);
         bytes[bytes.AsSpan().IndexOf(content) + 9] ^= 1;
         await File.WriteAllBytesAsync(file, bytes);
-        Assert.Equal((20, 1), await FolderCheck.RunAsync(_folder.Path, _damages.Add));
-        Assert.Contains(Id(7).ToString(), Assert.Single(_damages), StringComparison.Ordinal);
+        // With it those whose records FASTER reads together with the damaged sector.
+        (int documents, int damages) = await FolderCheck.RunAsync(_folder.Path, _damages.Add);
+        Assert.Equal(20, documents);
+        Assert.InRange(damages, 1, 5);
+        Assert.Contains(_damages, line => line.Contains(Id(7).ToString(), StringComparison.Ordinal) && line.Contains(file, StringComparison.Ordinal));
     }
 
     [Fact]

@@ -13,7 +13,7 @@ internal static class CommandLine
 
         usage: ratatoskr [--help | --version]
                ratatoskr check     reads all that DATA_DIR holds, of a server that is stopped,
-                                   and names what is damaged; 0: nothing is, 1: something is
+                                   and names what is damaged, with files and documents
 
         Settings are environment variables, all optional:
           PORT              port for WebSocket and HTTP; 0 takes a free one (4151)
@@ -47,7 +47,8 @@ internal static class CommandLine
                             where metrics and traces are sent; the other OTEL_ variables go with it (nowhere)
           METRICS_TOKEN     who brings it may read /metrics, at least 16 bytes (this machine may)
 
-        Exit codes: 0 stopped by SIGTERM or SIGINT, 1 could not start or failed, 2 a setting cannot be used.
+        Exit codes: 0 stopped by SIGTERM or SIGINT, 1 could not start or failed, 2 a setting cannot be used,
+        3 check has found damage.
         """;
 
     public static string Version { get; } = "ratatoskr " + ShortVersion();

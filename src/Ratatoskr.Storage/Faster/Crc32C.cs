@@ -12,7 +12,8 @@ internal static class Crc32C
     /// <summary>Over two stretches as if they were one.</summary>
     public static uint Compute(ReadOnlySpan<byte> first, ReadOnlySpan<byte> second) => ~Append(Append(uint.MaxValue, first), second);
 
-    private static uint Append(uint crc, ReadOnlySpan<byte> bytes)
+    /// <summary>Goes on from a state: <see cref="uint.MaxValue"/> at the beginning, complemented at the end.</summary>
+    public static uint Append(uint crc, ReadOnlySpan<byte> bytes)
     {
         ReadOnlySpan<ulong> words = MemoryMarshal.Cast<byte, ulong>(bytes);
         foreach (ulong word in words) crc = BitOperations.Crc32C(crc, BitConverter.IsLittleEndian ? word : System.Buffers.Binary.BinaryPrimitives.ReverseEndianness(word));

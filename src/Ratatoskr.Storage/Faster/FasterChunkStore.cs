@@ -47,6 +47,9 @@ public sealed class FasterChunkStore : IChunkStore, IAsyncDisposable
     /// <summary>Journal entries that had to be read at the opening; 0 after a clean stop.</summary>
     public long ReplayedEntries => _writer.Replayed;
 
+    /// <summary>What the opening found that is not as it was written, one line each.</summary>
+    public IReadOnlyList<string> Damages => _writer.Damages;
+
     /// <summary>Heads a document may have; an append or compaction with more is a caller's error.</summary>
     public int HeadsMax { get; }
 

@@ -27,4 +27,7 @@ internal static partial class StoreLog
 
     [LoggerMessage(8, LogLevel.Error, "Space from table address {Address} on could not be reclaimed")]
     public static partial void ReclaimFailed(this ILogger logger, long address, Exception reason);
+
+    [LoggerMessage(9, LogLevel.Error, "{What}")]
+    public static partial void DamageMended(this ILogger logger, string what);
 }

@@ -28,9 +28,9 @@ public sealed class FasterChunkStoreTests : IDisposable
     {
         await (await OpenAsync()).DisposeAsync();
         string format = Path.Combine(_folder.Path, "format");
-        await File.WriteAllTextAsync(format, (await File.ReadAllTextAsync(format)).Replace("ratatoskr 2\n", "ratatoskr 3\n", StringComparison.Ordinal));
+        await File.WriteAllTextAsync(format, (await File.ReadAllTextAsync(format)).Replace("ratatoskr 3\n", "ratatoskr 4\n", StringComparison.Ordinal));
         StoreFolderException e = await Assert.ThrowsAsync<StoreFolderException>(OpenAsync);
-        Assert.Contains("'3'", e.Message, StringComparison.Ordinal);
+        Assert.Contains("'4'", e.Message, StringComparison.Ordinal);
         Assert.DoesNotContain('\n', e.Message);
     }
 
@@ -182,8 +182,8 @@ public sealed class FasterChunkStoreTests : IDisposable
         await using FasterChunkStore reopened = await OpenAsync();
         StoreDamagedException e = await Assert.ThrowsAsync<StoreDamagedException>(() => reopened.LoadAsync(Id(12)));
         Assert.Contains(Id(12).ToString(), e.Message, StringComparison.Ordinal);
-        Assert.Contains("Tail 1", e.Message, StringComparison.Ordinal);
-        Assert.Equal(Bytes(13, 130), (await reopened.LoadAsync(Id(13))).Tail[0].Chunks.ToArray());
+        Assert.Contains("table.0", e.Message, StringComparison.Ordinal);
+        Assert.Equal(Bytes(25, 130), (await reopened.LoadAsync(Id(25))).Tail[0].Chunks.ToArray());
     }
 
     [Fact]

@@ -4,7 +4,7 @@ namespace Ratatoskr.Storage.Faster.Devices;
 
 /// <summary>
 /// Stands between FASTER and its files, because FASTER does not survive errors: a failed read it takes for a record, waits for for ever in a scan, and forgets in a recovery;
-/// for a page that could not be written its table waits for ever, and an index checkpoint counts as taken. So it is told of none. A read that fails or comes back short gives
+/// for a page that could not be written its table waits for ever, and an index checkpoint counts as taken. So it is told of none. A read that fails, comes back short or is damaged gives
 /// zeros, which are no record, and its <see cref="ReadScope"/> and <see cref="ReadFaults"/> tell the store. A write that fails is repeated until it succeeds;
 /// meanwhile <see cref="WriteFault"/> says why, and the store refuses what is new. Only FasterLog's commits look at errors of writes.
 /// </summary>
@@ -17,6 +17,7 @@ internal class GuardedDevice(string path, IDevice files, TimeSpan? writeAgainAft
     private readonly TimeSpan _writeAgainAfter = writeAgainAfter.GetValueOrDefault();
     private Exception? _writeFault;
     private Exception? _readFault;
+    private StoreDamagedException? _damage;
     private int _readFaults;
     private int _failing;
     private int _underWay;
@@ -32,6 +33,9 @@ internal class GuardedDevice(string path, IDevice files, TimeSpan? writeAgainAft
 
     /// <summary>What the last read that failed has met; null when none did since the last call.</summary>
     public Exception? TakeReadFault() => Interlocked.Exchange(ref _readFault, null);
+
+    /// <summary>The last damage that a read has met, ever.</summary>
+    public StoreDamagedException? Damage => Volatile.Read(ref _damage);
 
     /// <summary>Writes were given up: what lies on disk is not what FASTER believes.</summary>
     public bool IsIncomplete { get; private set; }
@@ -92,13 +96,16 @@ internal class GuardedDevice(string path, IDevice files, TimeSpan? writeAgainAft
             (error, bytes, _) =>
             {
                 Blank(destinationAddress, error == 0 ? bytes : 0, readLength);
-                if (error != 0)
+                Exception? fault = error != 0
+                    ? new IOException($"reading {readLength} bytes at {sourceAddress} of {NameOf(segmentId)} failed with error {error}")
+                    : Inspect(segmentId, sourceAddress, destinationAddress, readLength);
+                if (fault is not null)
                 {
-                    IOException fault = new($"reading {readLength} bytes at {sourceAddress} of {NameOf(segmentId)} failed with error {error}");
-                    Volatile.Write(ref _readFault, fault);
+                    if (fault is StoreDamagedException damage) Volatile.Write(ref _damage, damage);
+                    else Volatile.Write(ref _readFault, fault);
                     Interlocked.Increment(ref _readFaults);
                     scope?.Report(fault);
-                    _recoversBadly |= _recovers;
+                    _recoversBadly |= _recovers && fault is not StoreDamagedException;
                 }
 
                 callback(0, readLength, context);
@@ -114,6 +121,23 @@ internal class GuardedDevice(string path, IDevice files, TimeSpan? writeAgainAft
     public void GiveUp() => _givenUp = true;
 
     public override void Dispose() => files.Dispose();
+
+    /// <summary>Whether what was read is what was written. Where it is not, it is blanked.</summary>
+    /// <exception cref="IOException">That cannot be told now.</exception>
+    protected virtual StoreDamagedException? FindDamage(int segment, long offset, Span<byte> bytes) => null;
+
+    private unsafe Exception? Inspect(int segment, ulong offset, IntPtr buffer, uint length)
+    {
+        try
+        {
+            return FindDamage(segment, (long)offset, new Span<byte>((byte*)buffer, (int)length));
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            Blank(buffer, 0, length);
+            return e;
+        }
+    }
 
     protected string NameOf(int segment) => GetSegmentFilename(FileName, segment);
 

@@ -10,7 +10,8 @@ namespace Ratatoskr.Storage.Faster.Folders;
 /// <param name="Token">FASTER's name for the checkpoint.</param>
 /// <param name="Journal">Everything before this journal address is in the checkpoint.</param>
 /// <param name="LiveBytes">About what all documents together take in the table.</param>
-internal sealed record CheckpointRecord(Guid Token, long Journal, long LiveBytes)
+/// <param name="Files">What the checkpoint's files must be.</param>
+internal sealed record CheckpointRecord(Guid Token, long Journal, long LiveBytes, CheckpointSums Files)
 {
     private const string Title = "checkpoint";
 
@@ -18,23 +19,34 @@ internal sealed record CheckpointRecord(Guid Token, long Journal, long LiveBytes
     public static CheckpointRecord? Read(IStoreFiles files, string path)
     {
         if (!files.FileExists(path)) return null;
-        string text = Encoding.ASCII.GetString(files.Read(path));
-        string[] fields = text.TrimEnd('\n').Split(' ');
-        if (fields.Length == 5 && fields[0] == Title && Guid.TryParseExact(fields[1], "D", out Guid token)
+        string[] fields = Encoding.ASCII.GetString(SealedFile.Read(files, path)).TrimEnd('\n').Split(' ');
+        if (fields.Length == 8 && fields[0] == Title && Guid.TryParseExact(fields[1], "D", out Guid token)
             && long.TryParse(fields[2], CultureInfo.InvariantCulture, out long journal) && long.TryParse(fields[3], CultureInfo.InvariantCulture, out long live)
-            && fields[4] == Seal(text[..(text.LastIndexOf(' ') + 1)]))
+            && long.TryParse(fields[4], CultureInfo.InvariantCulture, out long indexLength)
+            && uint.TryParse(fields[5], NumberStyles.AllowHexSpecifier, CultureInfo.InvariantCulture, out uint indexSum)
+            && long.TryParse(fields[6], CultureInfo.InvariantCulture, out long tail))
         {
-            return new CheckpointRecord(token, journal, live);
+            return new CheckpointRecord(token, journal, live, new CheckpointSums(indexLength, indexSum, tail, Convert.FromHexString(fields[7])));
         }
 
         throw new StoreDamagedException($"the file {path} is damaged");
     }
 
-    public void Write(IStoreFiles files, string path)
-    {
-        string body = string.Create(CultureInfo.InvariantCulture, $"{Title} {Token:D} {Journal} {LiveBytes} ");
-        files.Replace(path, Encoding.ASCII.GetBytes($"{body}{Seal(body)}\n"));
-    }
+    public void Write(IStoreFiles files, string path) => SealedFile.Write(
+        files,
+        path,
+        Encoding.ASCII.GetBytes(string.Create(
+            CultureInfo.InvariantCulture,
+            $"{Title} {Token:D} {Journal} {LiveBytes} {Files.IndexLength} {Files.IndexSum:x8} {Files.TableTail} {Convert.ToHexStringLower(Files.TailSector)}\n")));
+}
 
-    private static string Seal(string body) => Crc32C.Compute(Encoding.ASCII.GetBytes(body)).ToString("x8", CultureInfo.InvariantCulture);
+/// <summary>What tells whether a checkpoint's files are what was written.</summary>
+/// <param name="IndexLength">Of the file of the hash index.</param>
+/// <param name="IndexSum">CRC32C over it.</param>
+/// <param name="TableTail">Where the table ends.</param>
+/// <param name="TailSector">Its bytes from the last sector's beginning to its end: that sector is written again as the table grows, so it has no checksum that stays.</param>
+internal sealed record CheckpointSums(long IndexLength, uint IndexSum, long TableTail, byte[] TailSector)
+{
+    /// <summary>Of a checkpoint that is not on disk yet.</summary>
+    public static readonly CheckpointSums None = new(0, 0, 0, []);
 }

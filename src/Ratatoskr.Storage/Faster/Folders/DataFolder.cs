@@ -8,24 +8,25 @@ namespace Ratatoskr.Storage.Faster.Folders;
 /// The data folder: held by one process at a time, of a format this version knows, with the names and secrets that never change.
 /// <code>
 /// lock                 held with flock while the store is open
-/// format               "ratatoskr 2", storage id, hash key, geometry: one line each, written once
+/// format               "ratatoskr 3", storage id, hash key, geometry: one line each, written once
 /// documents/
 ///   incarnation        a number that grows with every opening of the journal
 ///   checkpoint         which checkpoint counts (CheckpointRecord)
 ///   journal/           commits, journal.N
 ///   table/             table.N
+///   sums/              N: checksums of table.N's sectors
 ///   checkpoints/       FASTER's index and log checkpoints
 /// </code>
+/// Small files are there twice (SealedFile).
 /// </summary>
 /// <remarks>Owned by the store; the lock falls when it is disposed, or with the process.</remarks>
 internal sealed class DataFolder : IDisposable
 {
-    public const int FormatVersion = 2;
+    public const int FormatVersion = 3;
     private const string Magic = "ratatoskr ";
     private const int HashKeySize = 16;
 
     private readonly IHeldFile _lock;
-    private readonly string _incarnationFile;
 
     private DataFolder(IStoreFiles files, string path, IHeldFile held, string storageId, byte[] hashKey, Geometry geometry)
     {
@@ -38,12 +39,14 @@ internal sealed class DataFolder : IDisposable
         string documents = Path.Combine(path, "documents");
         Journal = Path.Combine(documents, "journal");
         Table = Path.Combine(documents, "table");
+        Sums = Path.Combine(documents, "sums");
         Checkpoints = Path.Combine(documents, "checkpoints");
         CheckpointFile = Path.Combine(documents, "checkpoint");
-        _incarnationFile = Path.Combine(documents, "incarnation");
+        IncarnationFile = Path.Combine(documents, "incarnation");
         files.CreateDirectory(documents);
         files.CreateDirectory(Journal);
         files.CreateDirectory(Table);
+        files.CreateDirectory(Sums);
         files.CreateDirectory(Checkpoints);
         // Those that were there may have been made by a process that was killed before it had synced them.
         files.SyncDirectory(documents);
@@ -67,9 +70,14 @@ internal sealed class DataFolder : IDisposable
 
     public string Table { get; }
 
+    /// <summary>Of the checksums of the table's sectors.</summary>
+    public string Sums { get; }
+
     public string Checkpoints { get; }
 
     public string CheckpointFile { get; }
+
+    public string IncarnationFile { get; }
 
     /// <param name="geometry">For a folder that is made now.</param>
     /// <exception cref="StoreFolderException">Held by another process, or of another format.</exception>
@@ -102,9 +110,9 @@ internal sealed class DataFolder : IDisposable
     /// <summary>A number greater than any returned before, durable before it is used.</summary>
     public uint NextIncarnation()
     {
-        uint last = Files.FileExists(_incarnationFile) ? uint.Parse(Encoding.ASCII.GetString(Files.Read(_incarnationFile)), NumberStyles.None, CultureInfo.InvariantCulture) : 0;
+        uint last = Files.FileExists(IncarnationFile) ? uint.Parse(Encoding.ASCII.GetString(SealedFile.Read(Files, IncarnationFile)), NumberStyles.None, CultureInfo.InvariantCulture) : 0;
         uint next = checked(last + 1);
-        Files.Replace(_incarnationFile, Encoding.ASCII.GetBytes(next.ToString(CultureInfo.InvariantCulture)));
+        SealedFile.Write(Files, IncarnationFile, Encoding.ASCII.GetBytes(next.ToString(CultureInfo.InvariantCulture)));
         return next;
     }
 
@@ -135,18 +143,20 @@ internal sealed class DataFolder : IDisposable
             byte[] hashKey = RandomNumberGenerator.GetBytes(HashKeySize);
             string sizes = string.Create(
                 CultureInfo.InvariantCulture, $"{geometry.PageBytes} {geometry.TableSegmentBytes} {geometry.JournalSegmentBytes} {geometry.IndexBuckets}");
-            files.Replace(file, Encoding.ASCII.GetBytes($"{Magic}{FormatVersion}\n{storageId}\n{Convert.ToHexStringLower(hashKey)}\n{sizes}\n"));
+            SealedFile.Write(files, file, Encoding.ASCII.GetBytes($"{Magic}{FormatVersion}\n{storageId}\n{Convert.ToHexStringLower(hashKey)}\n{sizes}\n"));
             return (storageId, hashKey, geometry);
         }
 
-        string[] lines = Encoding.UTF8.GetString(files.Read(file)).Split('\n');
+        byte[] bytes = files.Read(file);
+        // What no copy of can be believed may still be the file of another version.
+        string[] lines = Encoding.UTF8.GetString(SealedFile.TryRead(bytes, out byte[] content, out _) ? content : bytes).Split('\n');
         if (!lines[0].StartsWith(Magic, StringComparison.Ordinal)) throw new StoreFolderException($"the file {file} is not a Ratatoskr format file");
         if (lines[0] != string.Create(CultureInfo.InvariantCulture, $"{Magic}{FormatVersion}"))
         {
             throw new StoreFolderException($"the data folder {path} has format version '{lines[0][Magic.Length..]}'; this program knows version {FormatVersion}");
         }
 
-        if (lines.Length >= 4 && Guid.TryParseExact(lines[1], "D", out _) && lines[2].Length == 2 * HashKeySize && TryReadSizes(lines[3], out Geometry made))
+        if (content.Length > 0 && lines.Length >= 4 && Guid.TryParseExact(lines[1], "D", out _) && lines[2].Length == 2 * HashKeySize && TryReadSizes(lines[3], out Geometry made))
         {
             return (lines[1], Convert.FromHexString(lines[2]), made);
         }

@@ -19,7 +19,7 @@ namespace Ratatoskr.Storage.Faster.Journals;
 /// <remarks>Called by one FASTER thread at a time; <see cref="LastEntry"/> is set by the writer before it commits.</remarks>
 internal sealed class JournalCommits : ILogCommitManager
 {
-    private const int SlotSize = 512;
+    public const int SlotSize = 512;
     private const int HeaderSize = 32;
 
     private readonly IStoreFiles _files;
@@ -87,6 +87,8 @@ internal sealed class JournalCommits : ILogCommitManager
             _file.Write(_slot, _next * SlotSize);
             _next = 1 - _next;
             if (beginAddress == _begin) return;
+            // In both: the other slot would point at removed files, should this one be damaged.
+            _file.Write(_slot, _next * SlotSize);
             _file.Sync();
             _begin = beginAddress;
         }
@@ -96,6 +98,11 @@ internal sealed class JournalCommits : ILogCommitManager
             throw;
         }
     }
+
+    /// <summary>Whether a slot is what was written.</summary>
+    public static bool IsSound(ReadOnlySpan<byte> slot) =>
+        slot.Length == SlotSize && BinaryPrimitives.ReadInt32LittleEndian(slot[4..]) is > 0 and <= SlotSize - HeaderSize
+        && BinaryPrimitives.ReadUInt32LittleEndian(slot) == Crc32C.Compute(slot[4..]);
 
     public byte[]? GetCommitMetadata(long commitNum) => commitNum == _recoveredNumber ? _recovered : null;
 
@@ -126,9 +133,8 @@ internal sealed class JournalCommits : ILogCommitManager
     private bool TryReadSlot(int index, out long number, out long begin, out long lastEntry, out byte[] metadata)
     {
         (number, begin, lastEntry, metadata) = (0, 0, 0, []);
-        if (_file.Read(_slot, index * SlotSize) < SlotSize) return false;
+        if (_file.Read(_slot, index * SlotSize) < SlotSize || !IsSound(_slot)) return false;
         int length = BinaryPrimitives.ReadInt32LittleEndian(_slot.AsSpan(4));
-        if (length is <= 0 or > SlotSize - HeaderSize || BinaryPrimitives.ReadUInt32LittleEndian(_slot) != Crc32C.Compute(_slot.AsSpan(4))) return false;
         number = BinaryPrimitives.ReadInt64LittleEndian(_slot.AsSpan(8));
         begin = BinaryPrimitives.ReadInt64LittleEndian(_slot.AsSpan(16));
         lastEntry = BinaryPrimitives.ReadInt64LittleEndian(_slot.AsSpan(24));

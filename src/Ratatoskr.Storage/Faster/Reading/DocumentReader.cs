@@ -25,6 +25,7 @@ internal sealed class DocumentReader(DocumentTable table, string folder) : IDisp
 
     public StoredDocument Load(DocumentId id)
     {
+        Begin();
         EntryPosition seen = default;
         for (int misses = 0; misses < MissesMax;)
         {
@@ -53,6 +54,7 @@ internal sealed class DocumentReader(DocumentTable table, string folder) : IDisp
 
     public void Peek(ReadOnlySpan<DocumentId> ids, Span<DocumentPeek> into)
     {
+        Begin();
         for (int start = 0; start < ids.Length; start += ReadsMax)
         {
             ReadOnlySpan<DocumentId> some = ids.Slice(start, Math.Min(ReadsMax, ids.Length - start));
@@ -88,6 +90,13 @@ internal sealed class DocumentReader(DocumentTable table, string folder) : IDisp
     }
 
     public void Dispose() => _session.Dispose();
+
+    // What a call left behind that has failed is of another document.
+    private void Begin()
+    {
+        _session.CompleteReads();
+        Release();
+    }
 
     private Manifest? ReadManifest(DocumentId id) => ReadManifest(id, out _);
 

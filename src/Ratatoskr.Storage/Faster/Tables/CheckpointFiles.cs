@@ -47,13 +47,36 @@ internal sealed class CheckpointFiles(IStoreFiles files, string folder, TimeSpan
 
     public void InitializeLogCheckpoint(Guid logToken) => Try(() => files.CreateDirectory(PathOf(logToken)));
 
-    public void CommitIndexCheckpoint(Guid indexToken, byte[] commitMetadata) => Try(() => files.Replace(Path.Combine(PathOf(indexToken), Index), commitMetadata));
+    public void CommitIndexCheckpoint(Guid indexToken, byte[] commitMetadata) => Try(() => SealedFile.Write(files, Path.Combine(PathOf(indexToken), Index), commitMetadata));
 
-    public void CommitLogCheckpoint(Guid logToken, byte[] commitMetadata) => Try(() => files.Replace(Path.Combine(PathOf(logToken), Log), commitMetadata));
+    /// <summary>Where the table ends in the checkpoint whose log was committed last.</summary>
+    public long TableTail { get; private set; }
 
-    public byte[] GetIndexCheckpointMetadata(Guid indexToken) => files.Read(Path.Combine(PathOf(indexToken), Index));
+    /// <summary>Length and checksum of a checkpoint's hash index, as it is on disk.</summary>
+    public (long Length, uint Sum) SumIndex(Guid token)
+    {
+        using IStoreFile file = files.Open(Path.Combine(PathOf(token), Index + ".0"), create: false);
+        byte[] buffer = new byte[64 << 10];
+        long length = 0;
+        uint state = uint.MaxValue;
+        for (int count; (count = file.Read(buffer, length)) > 0; length += count) state = Crc32C.Append(state, buffer.AsSpan(0, count));
+        return (length, ~state);
+    }
 
-    public byte[] GetLogCheckpointMetadata(Guid logToken, DeltaLog deltaLog, bool scanDelta, long recoverTo) => files.Read(Path.Combine(PathOf(logToken), Log));
+    public void CommitLogCheckpoint(Guid logToken, byte[] commitMetadata)
+    {
+        using StreamReader reader = new(new MemoryStream(commitMetadata));
+        HybridLogRecoveryInfo info = default;
+        info.Initialize(reader);
+        TableTail = info.finalLogicalAddress;
+        WriteLog(logToken, commitMetadata);
+    }
+
+    private void WriteLog(Guid logToken, byte[] commitMetadata) => Try(() => SealedFile.Write(files, Path.Combine(PathOf(logToken), Log), commitMetadata));
+
+    public byte[] GetIndexCheckpointMetadata(Guid indexToken) => SealedFile.Read(files, Path.Combine(PathOf(indexToken), Index));
+
+    public byte[] GetLogCheckpointMetadata(Guid logToken, DeltaLog deltaLog, bool scanDelta, long recoverTo) => SealedFile.Read(files, Path.Combine(PathOf(logToken), Log));
 
     public IDevice GetIndexDevice(Guid indexToken)
     {

@@ -18,7 +18,7 @@ internal sealed class DocumentTable : IDisposable
     private DocumentTable(DataFolder folder, FasterStoreOptions options)
     {
         _folder = folder;
-        _device = new TableDevice(folder.Files, Path.Combine(folder.Table, "table"), options.WriteAgainAfter);
+        _device = new TableDevice(folder.Files, Path.Combine(folder.Table, "table"), folder.Sums, options.TableSegmentBytes, options.WriteAgainAfter);
         _checkpoints = new CheckpointFiles(folder.Files, folder.Checkpoints, options.WriteAgainAfter);
         _table = new FasterKV<SpanByte, SpanByte>(new FasterKVSettings<SpanByte, SpanByte>
         {
@@ -47,26 +47,40 @@ internal sealed class DocumentTable : IDisposable
     /// <summary>Below it records no longer change in place.</summary>
     public long ReadOnlyAddress => _table.Log.SafeReadOnlyAddress;
 
-    public static DocumentTable Open(DataFolder folder, FasterStoreOptions options, Guid? checkpoint)
+    /// <summary>What was found damaged at the opening and had a substitute; null: nothing.</summary>
+    public string? Mended { get; private set; }
+
+    /// <summary>
+    /// Recovers a checkpoint. A damaged hash index is made again from all of the table. Damaged sectors of the table cost nothing but the documents in them:
+    /// what FASTER looks at in them to recover came after the checkpoint had begun, and the journal has all of it (but sync states, which are advisory).
+    /// </summary>
+    public static DocumentTable Open(DataFolder folder, FasterStoreOptions options, CheckpointRecord? checkpoint)
     {
         DocumentTable table = new(folder, options);
-        if (checkpoint is not { } token) return table;
+        if (checkpoint is null) return table;
         try
         {
+            table._device.ContinueAt(checkpoint.Files);
+            bool hasIndex = table._checkpoints.SumIndex(checkpoint.Token) == (checkpoint.Files.IndexLength, checkpoint.Files.IndexSum);
             table._device.Recovers = true;
-            table._table.Recover(token, token);
+            // Nothing needs to be undone: only what is committed ever comes to the table, and replay tells what is there already.
+            table._table.Recover(hasIndex ? checkpoint.Token : default, checkpoint.Token, undoNextVersion: false);
             table.ThrowIfUnread();
             table._device.Recovers = false;
-            table._device.RemoveBefore(table.BeginAddress, options.TableSegmentBytes);
+            if (!hasIndex && table._device.Damage is { } both) throw new StoreDamagedException($"the hash index is damaged, and so is what it could be made from: {both.Message}");
+            if (!hasIndex) table.Mended = $"the hash index of checkpoint {checkpoint.Token} in {folder.Checkpoints} was damaged; it was made again from the table";
+            // What is damaged lies blank in memory; read again it is noticed each time.
+            if (table._device.Damage is not null) table._table.Log.FlushAndEvict(wait: true);
+            table._device.RemoveBefore(table.BeginAddress);
             return table;
         }
         catch (Exception e)
         {
             table.Dispose();
-            if (e is StoreUnavailableException) throw;
+            if (e is StoreUnavailableException or StoreDamagedException) throw;
             table.ThrowIfUnread();
             if (e is IOException and not FileNotFoundException) throw StoreUnavailableException.For("opening", folder.Root, e.Message, e);
-            throw new StoreDamagedException($"checkpoint {token} in {folder.Checkpoints} cannot be recovered: {e.Message}", e);
+            throw new StoreDamagedException($"checkpoint {checkpoint.Token} in {folder.Checkpoints} cannot be recovered: {e.Message}", e);
         }
     }
 
@@ -77,7 +91,7 @@ internal sealed class DocumentTable : IDisposable
     /// what is applied while it runs may or may not be in it, which replay tells by the manifest.
     /// </summary>
     /// <returns>null: one is running.</returns>
-    public (Guid Token, Task Done)? BeginCheckpoint()
+    public (Guid Token, Task<CheckpointSums> Done)? BeginCheckpoint()
     {
         _checkpoints.Begin();
         if (!_table.TryInitiateFullCheckpoint(out Guid token, CheckpointType.FoldOver)) return null;
@@ -86,8 +100,14 @@ internal sealed class DocumentTable : IDisposable
             await _table.CompleteCheckpointAsync();
             if (_device.IsIncomplete) throw new IOException("the table could not be written");
             if (_checkpoints.Fault is { } fault) throw fault;
+            long tail = _checkpoints.TableTail;
+            _device.Sums.Save();
+            byte[] tailSector = _device.ReadTailSector(tail);
+            (long indexLength, uint indexSum) = _checkpoints.SumIndex(token);
             _folder.Files.SyncDirectory(_folder.Table);
+            _folder.Files.SyncDirectory(_folder.Sums);
             _folder.Files.SyncTree(_folder.Checkpoints);
+            return new CheckpointSums(indexLength, indexSum, tail, tailSector);
         }));
     }
 
@@ -106,7 +126,8 @@ internal sealed class DocumentTable : IDisposable
 
     /// <summary>For a record that the disk does not give.</summary>
     public Exception Unreadable(RecordKind kind, DocumentId id, Exception fault) =>
-        fault as StoreDamagedException ?? (Exception)StoreUnavailableException.For($"reading the {kind} of document {id}", _folder.Root, fault.Message, fault);
+        fault is StoreDamagedException ? new StoreDamagedException($"document {id}: {kind}: {fault.Message}", fault)
+        : StoreUnavailableException.For($"reading the {kind} of document {id}", _folder.Root, fault.Message, fault);
 
     /// <summary>Removes every checkpoint but one.</summary>
     public void RemoveCheckpointsExcept(Guid? token)

@@ -92,7 +92,7 @@ internal sealed class Checkpointer
     private void Begin(Journal journal, long liveBytes)
     {
         if (_table.BeginCheckpoint() is not { } checkpoint) return;
-        CheckpointRecord record = new(checkpoint.Token, journal.TailAddress, liveBytes);
+        CheckpointRecord record = new(checkpoint.Token, journal.TailAddress, liveBytes, CheckpointSums.None);
         _running = record;
         _began = _options.Time.GetTimestamp();
         _demanded = false;
@@ -105,10 +105,10 @@ internal sealed class Checkpointer
             _ => _queue.TryAdd(new WriterCall(static () => { })), CancellationToken.None, TaskContinuationOptions.ExecuteSynchronously, TaskScheduler.Default);
     }
 
-    private async Task FinishAsync(Task data, CheckpointRecord record)
+    private async Task FinishAsync(Task<CheckpointSums> data, CheckpointRecord record)
     {
-        await data.ConfigureAwait(false);
-        record.Write(_folder.Files, _folder.CheckpointFile);
+        CheckpointSums sums = await data.ConfigureAwait(false);
+        (record with { Files = sums }).Write(_folder.Files, _folder.CheckpointFile);
     }
 
     private void End(Journal journal)

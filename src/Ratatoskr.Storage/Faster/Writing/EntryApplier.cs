@@ -13,6 +13,9 @@ internal sealed class EntryApplier(TableWriter table)
     /// <summary>Length of a <see cref="EntryKind.Compacted"/> entry's body: folded, chunk length, index length, body number, part size.</summary>
     public const int CompactedSize = 36;
 
+    /// <summary>What could not be put into the table, one line each.</summary>
+    public List<string> Damages { get; } = [];
+
     public static void WriteCompacted(Span<byte> output, ulong folded, long chunkLength, long indexLength, ulong body, int partSize)
     {
         BinaryPrimitives.WriteUInt64LittleEndian(output, folded);
@@ -33,7 +36,18 @@ internal sealed class EntryApplier(TableWriter table)
             return;
         }
 
-        Manifest manifest = table.Get(id);
+        Manifest manifest;
+        try
+        {
+            manifest = table.Get(id);
+        }
+        catch (StoreDamagedException e)
+        {
+            // Whoever asks for the document hears the same; the others go on.
+            Damages.Add($"an entry of the journal was dropped because its document cannot be read: {e.Message}");
+            return;
+        }
+
         EntryPosition position = new(entry.Incarnation, address);
         if (!position.IsAfter(manifest.Applied)) return;
         long before = manifest.LiveBytes(id.Text.Length);

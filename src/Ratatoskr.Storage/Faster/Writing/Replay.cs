@@ -17,7 +17,7 @@ internal static class Replay
     /// After either a checkpoint must be taken before anything is added.
     /// </returns>
     /// <exception cref="StoreDamagedException">The journal is not what was committed, and damage is not accepted.</exception>
-    public static (long Count, bool Damaged, bool Torn) Run(Journal journal, TableWriter table, long from, long before, string folder, bool acceptDamage)
+    public static (long Count, bool Damaged, bool Torn) Run(Journal journal, TableWriter table, long from, long before, string folder, bool acceptDamage, List<string> damages)
     {
         long count = 0;
         long last = 0;
@@ -25,10 +25,10 @@ internal static class Replay
         bool isTorn = false;
         // Not to be accepted: new entries would take addresses the table takes for applied.
         if (from > journal.TailAddress) throw Damage($"ends at {journal.TailAddress}, before the checkpoint's {from}");
+        EntryApplier applier = new(table);
         try
         {
             if (from < journal.BeginAddress) throw Damage($"begins at {journal.BeginAddress}, after the checkpoint's {from}");
-            EntryApplier applier = new(table);
             uint incarnation = 0;
             foreach ((ReadOnlyMemory<byte> bytes, long address, _) in journal.Read(from, journal.TailAddress))
             {
@@ -57,6 +57,7 @@ internal static class Replay
             damaged = true;
         }
 
+        damages.AddRange(applier.Damages);
         table.WriteManifests();
         journal.ContinueAfter(Math.Max(last, before));
         return (count, damaged, isTorn);

@@ -43,14 +43,16 @@ internal sealed class StoreWriter : IDisposable
     {
         (_options, _folder) = (options, folder);
         CheckpointRecord? checkpoint = CheckpointRecord.Read(folder.Files, folder.CheckpointFile);
-        _documents = DocumentTable.Open(folder, options, checkpoint?.Token);
+        _documents = DocumentTable.Open(folder, options, checkpoint);
+        if (_documents.Mended is { } mended) options.Logger.DamageMended(mended);
         _gate = new WriteGate(options, folder, _documents);
         try
         {
             _table = new TableWriter(_documents, options) { LiveBytes = checkpoint?.LiveBytes ?? 0 };
             _journal = Journal.Open(folder, options);
             long from = checkpoint?.Journal ?? _journal.BeginAddress;
-            (Replayed, bool damaged, bool torn) = Replay.Run(_journal, _table, from, _journal.KnownLastEntry, folder.Journal, options.AcceptDamagedJournal);
+            (Replayed, bool damaged, bool torn) = Replay.Run(_journal, _table, from, _journal.KnownLastEntry, folder.Journal, options.AcceptDamagedJournal, Damages);
+            foreach (string damage in Damages) options.Logger.DamageMended(damage);
             _journal.CutBehindTail();
             _visible = _journal.TailAddress;
             _compactions = new CompactionQueue(_table);
@@ -82,6 +84,9 @@ internal sealed class StoreWriter : IDisposable
 
     /// <summary>Journal entries read at the opening.</summary>
     public long Replayed { get; }
+
+    /// <summary>What the opening found that is not as it was written, one line each.</summary>
+    public List<string> Damages { get; } = [];
 
     /// <summary>Ends when the queue is closed and empty.</summary>
     public void Run()
