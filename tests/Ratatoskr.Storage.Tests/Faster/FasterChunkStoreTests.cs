@@ -187,6 +187,19 @@ public sealed class FasterChunkStoreTests : IDisposable
     }
 
     [Fact]
+    public async Task Empty_store_is_checkpointed_and_opened_again()
+    {
+        for (int i = 0; i < 3; i++)
+        {
+            await using FasterChunkStore store = await OpenAsync();
+            await store.CheckpointAsync().WaitAsync(TimeSpan.FromMinutes(1));
+            Assert.Equal(StoredPresence.Unknown, (await store.LoadAsync(Id(1))).Presence);
+        }
+
+        Assert.True(File.Exists(Path.Combine(_folder.Path, "documents", "checkpoint")));
+    }
+
+    [Fact]
     public async Task Checkpoint_frees_the_journal_and_older_checkpoints()
     {
         await using FasterChunkStore store = await OpenAsync();

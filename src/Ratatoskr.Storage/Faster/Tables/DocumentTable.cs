@@ -102,7 +102,7 @@ internal sealed class DocumentTable : IDisposable
             if (_checkpoints.Fault is { } fault) throw fault;
             long tail = _checkpoints.TableTail;
             _device.Sums.Save();
-            byte[] tailSector = _device.ReadTailSector(tail);
+            byte[] tailSector = _device.ReadTailSector(BeginAddress, tail);
             (long indexLength, uint indexSum) = _checkpoints.SumIndex(token);
             _folder.Files.SyncDirectory(_folder.Table);
             _folder.Files.SyncDirectory(_folder.Sums);

@@ -95,11 +95,11 @@ internal sealed class TableDevice(IStoreFiles system, string path, string sums, 
         Sums.RemoveBefore(address);
     }
 
-    /// <summary>The last sector's bytes before the table's end, as they are on disk. All before the end has been written.</summary>
-    public byte[] ReadTailSector(long tail)
+    /// <summary>The last sector's bytes before the table's end, as they are on disk. All before the end has been written, but for an empty table's.</summary>
+    public byte[] ReadTailSector(long begin, long tail)
     {
         byte[] bytes = new byte[tail % SectorSums.SectorBytes];
-        if (bytes.Length == 0) return bytes;
+        if (bytes.Length == 0 || tail <= begin) return bytes;
         using IStoreFile file = system.Open(NameOf((int)(tail / segmentBytes)), create: false);
         if (file.Read(bytes, (tail - bytes.Length) % segmentBytes) < bytes.Length) throw new IOException("the table's last sector could not be read");
         return bytes;
