@@ -7,16 +7,17 @@ using Ratatoskr.Protocol.Messages;
 
 namespace Ratatoskr.Relay;
 
-/// <summary>Whole frames that edit documents, one change each, made before the clock starts. What automerge-repo sends after a small edit of a map.</summary>
+/// <summary>Messages that edit documents, one change each, made before the clock starts. What automerge-repo sends after a small edit of a map.</summary>
 internal sealed class Edits
 {
-    public Edits(string peerId, string serverId, int firstDocument, int documents, int rounds)
+    /// <param name="inFrames">As a socket carries them; else what is in the frames.</param>
+    public Edits(string peerId, string serverId, DocumentId[] documents, int rounds, bool inFrames = true)
     {
-        Documents = [.. Enumerable.Range(firstDocument, documents).Select(i => DocumentId.FromPayload(Encoding.ASCII.GetBytes($"relay document {i}")))];
-        Frames = new byte[rounds][][];
-        for (int round = 0; round < rounds; round++) Frames[round] = new byte[documents][];
+        Documents = documents;
+        Messages = new byte[rounds][][];
+        for (int round = 0; round < rounds; round++) Messages[round] = new byte[documents.Length][];
         ActorId actor = new(Encoding.ASCII.GetBytes(peerId.PadRight(16)[..16]));
-        for (int document = 0; document < documents; document++)
+        for (int document = 0; document < documents.Length; document++)
         {
             ChangeHash[] heads = [];
             for (int round = 0; round < rounds; round++)
@@ -30,7 +31,8 @@ internal sealed class Edits
                 };
                 byte[] change = new Change { Actor = actor, Seq = (uint)round + 1, StartOp = (uint)round + 1, Deps = heads, Operations = [op] }.Encode(out ChangeHash hash);
                 heads = [hash];
-                Frames[round][document] = SyncFrame(peerId, serverId, Documents[document], heads, change);
+                byte[] message = SyncMessage(peerId, serverId, documents[document], heads, change);
+                Messages[round][document] = inFrames ? RawPeer.Frame(message) : message;
             }
         }
     }
@@ -38,10 +40,12 @@ internal sealed class Edits
     public DocumentId[] Documents { get; }
 
     /// <summary>By round, then by document.</summary>
-    public byte[][][] Frames { get; }
+    public byte[][][] Messages { get; }
+
+    public static DocumentId Document(int number) => DocumentId.FromPayload(Encoding.ASCII.GetBytes($"relay document {number}"));
 
     /// <summary>A sync message with these heads, and a change if there is one.</summary>
-    public static byte[] SyncFrame(string from, string to, DocumentId id, ReadOnlySpan<ChangeHash> heads, byte[]? change)
+    public static byte[] SyncMessage(string from, string to, DocumentId id, ReadOnlySpan<ChangeHash> heads, byte[]? change)
     {
         ArrayBufferWriter<byte> data = new();
         SyncMessageWriter writer = new(data);
@@ -54,6 +58,6 @@ internal sealed class Edits
         writer.WriteFlags(SyncFlags.SupportsSyncReset);
         byte[] envelope = new byte[1024];
         int length = MessageWriter.WriteSyncEnvelope(envelope, Encoding.ASCII.GetBytes(from), Encoding.ASCII.GetBytes(to), id.Text, request: false, data.WrittenCount);
-        return RawPeer.Frame([.. envelope.AsSpan(0, length), .. data.WrittenSpan]);
+        return [.. envelope.AsSpan(0, length), .. data.WrittenSpan];
     }
 }

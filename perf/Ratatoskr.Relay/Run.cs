@@ -53,7 +53,7 @@ internal static class Run
             {
                 _writers[i] = new RawPeer(server.Port, $"writer-{i}");
                 string serverId = joins ? _writers[i].Join() : "nobody";
-                _edits[i] = new Edits(_writers[i].PeerId, serverId, i * DocumentsEach, DocumentsEach, WarmRounds + rounds);
+                _edits[i] = new Edits(_writers[i].PeerId, serverId, [.. Enumerable.Range(i * DocumentsEach, DocumentsEach).Select(Edits.Document)], WarmRounds + rounds);
             }
         }
 
@@ -67,7 +67,7 @@ internal static class Run
                     string serverId = reader.Join();
                     _readers.Add(reader);
                     _opened.AddCount(DocumentsEach);
-                    foreach (DocumentId id in _edits[lane].Documents) reader.Send(Edits.SyncFrame(reader.PeerId, serverId, id, [], null));
+                    foreach (DocumentId id in _edits[lane].Documents) reader.Send(RawPeer.Frame(Edits.SyncMessage(reader.PeerId, serverId, id, [], null)));
                     new Thread(() => Listen(reader, serverId)) { IsBackground = true }.Start();
                 }
             }
@@ -112,7 +112,7 @@ internal static class Run
             int total = rounds * DocumentsEach, sent = 0;
             for (int answered = 0; answered < total; answered++)
             {
-                for (; sent < total && sent < answered + OutstandingEach; sent++) writer.Send(_edits[lane].Frames[from + (sent / DocumentsEach)][sent % DocumentsEach]);
+                for (; sent < total && sent < answered + OutstandingEach; sent++) writer.Send(_edits[lane].Messages[from + (sent / DocumentsEach)][sent % DocumentsEach]);
                 writer.Read();
             }
         }
@@ -132,7 +132,7 @@ internal static class Run
                     Span<ChangeHash> heads = new ChangeHash[sync.Heads.Length];
                     for (int i = 0; i < heads.Length; i++) heads[i] = sync.Heads[i];
                     DocumentId id = DocumentId.FromTrusted(parsed.DocumentId.In(message));
-                    reader.Send(Edits.SyncFrame(reader.PeerId, serverId, id, heads, null));
+                    reader.Send(RawPeer.Frame(Edits.SyncMessage(reader.PeerId, serverId, id, heads, null)));
                     Interlocked.Add(ref _delivered, sync.ChangeCount);
                     if (opened.Add(id)) _opened.Signal();
                 }

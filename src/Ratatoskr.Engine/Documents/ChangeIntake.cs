@@ -301,10 +301,13 @@ internal sealed class ChangeIntake(Shard shard)
     {
         ChangeGraph graph = document.Content!.Graph;
         bool changed = !graph.Heads.SequenceEqual(headsBefore);
-        if (message.Heads.Length > 0) document.Writes.HoldIfPerhapsAuthor(link);          // who has nothing is nobody's author
+        link.HasNothing = message.Heads.Length == 0;
+        link.HadSomething |= !link.HasNothing;
+        if (link.HadSomething) document.Writes.HoldIfPerhapsAuthor(link);                 // who never had anything is nobody's author
         if (document.CannotStore && link.AwaitsCommit) RefuseUnstored(document, link, effects);   // it will not be spoken to until then
         link.Heard = true;
-        link.ClaimsUnknown = !SyncSession.Receive(graph, link.State, message, headsBefore, ignoreChanges).WeHaveTheirHeads;
+        bool knowsAll = SyncSession.Receive(graph, link.State, message, headsBefore, ignoreChanges).WeHaveTheirHeads;
+        link.ClaimsUnknown = !knowsAll || (link.HasNothing && link.HadSomething);
         if (!shard.RechargeLink(link))
         {
             shard.Metrics.DocumentRefused(DocumentRefusal.Memory);
@@ -312,7 +315,6 @@ internal sealed class ChangeIntake(Shard shard)
         }
 
         link.Provides = graph.Count == 0 && message.Heads.Length > 0;
-        link.HasNothing = message.Heads.Length == 0;
         link.Wants = graph.Count == 0 && link.HasNothing;
         if (link.Wants) link.WantsUntil = now.AfterMs(shard.Limits.ProviderTimeoutMs);
         if (changed) document.MarkAll();

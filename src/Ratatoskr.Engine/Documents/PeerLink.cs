@@ -106,6 +106,9 @@ internal sealed class PeerLink(PeerSession session, DocumentActor document)
     /// <summary>Said last that it has nothing.</summary>
     public bool HasNothing { get; set; }
 
+    /// <summary>Said once that it has something. If it says otherwise later it may be its author all the same.</summary>
+    public bool HadSomething { get; set; }
+
     /// <summary>It has sent changes that nobody has looked at.</summary>
     public bool HasLostChanges { get; set; }
 
