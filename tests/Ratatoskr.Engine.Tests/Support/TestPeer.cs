@@ -40,6 +40,9 @@ internal sealed class TestPeer(string name, bool speaksV1Only = false, string? s
     /// <summary>Said, not yet carried.</summary>
     public Queue<byte[]> Outbox { get; } = new();
 
+    /// <summary>Messages that were carried, and whose session waits for room.</summary>
+    public List<Task> Waiting { get; } = [];
+
     /// <summary>Everything the server said on this connection that the peer has taken.</summary>
     public List<ServerMessage> Heard { get; } = [];
 
