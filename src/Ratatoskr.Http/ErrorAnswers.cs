@@ -2,6 +2,7 @@ using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.WebUtilities;
 using Microsoft.Extensions.Logging;
+using Ratatoskr.Engine.Storage;
 using Ratatoskr.Http.Contracts;
 
 namespace Ratatoskr.Http;
@@ -30,6 +31,14 @@ public static partial class ErrorAnswers
         catch (BadHttpRequestException e) when (!context.Response.HasStarted)
         {
             await WriteAsync(context, e.StatusCode, Code(e.StatusCode), e.Message).ConfigureAwait(false);
+            return;
+        }
+        catch (StorageException e) when (!context.Response.HasStarted && !context.RequestAborted.IsCancellationRequested)
+        {
+            LogUnavailable(logger, e, context.Request.Method, context.Request.Path);
+            context.Response.Clear();
+            context.Response.Headers.RetryAfter = "5";
+            await WriteAsync(context, StatusCodes.Status503ServiceUnavailable, "storage_unavailable", "The server cannot store or read anything at the moment").ConfigureAwait(false);
             return;
         }
         catch (Exception e) when (!context.RequestAborted.IsCancellationRequested)
@@ -68,4 +77,7 @@ public static partial class ErrorAnswers
 
     [LoggerMessage(Level = LogLevel.Error, Message = "{Method} {Path} failed")]
     private static partial void LogFailed(ILogger logger, Exception exception, string method, string path);
+
+    [LoggerMessage(Level = LogLevel.Error, Message = "{Method} {Path} was answered with 503: the storage is not available")]
+    private static partial void LogUnavailable(ILogger logger, Exception exception, string method, string path);
 }

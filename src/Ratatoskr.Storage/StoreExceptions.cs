@@ -1,10 +1,12 @@
+using Ratatoskr.Engine.Storage;
+
 namespace Ratatoskr.Storage;
 
 /// <summary>
 /// The store cannot take or give anything now: no space left above the reserve, a failed device, a store that is closing.
 /// The call it answers stored nothing. Worth repeating later.
 /// </summary>
-public sealed class StoreUnavailableException : Exception
+public sealed class StoreUnavailableException : StorageException
 {
     public StoreUnavailableException()
     {

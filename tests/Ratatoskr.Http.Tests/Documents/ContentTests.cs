@@ -2,8 +2,13 @@ using System.Text.Json;
 using Automerge.Changes;
 using Automerge.Documents;
 using Automerge.Values;
+using Microsoft.AspNetCore.Builder;
+using Microsoft.AspNetCore.Http;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Logging.Abstractions;
 using Ratatoskr.Engine.Storage;
 using Ratatoskr.Http.Tests.Support;
+using Ratatoskr.Storage;
 
 namespace Ratatoskr.Http.Tests.Documents;
 
@@ -55,6 +60,33 @@ public sealed class ContentTests
         RestAnswer first = await alice.PutAsync(One + "/content", content);
         Assert.Equal(first.ETag, (await alice.PutAsync(One + "/content", content)).ETag);
         Assert.Equal(1, (await alice.GetAsync(One + "/history")).AssertOk().GetProperty("totalChanges").GetInt32());
+    }
+
+    [Fact]
+    public async Task Content_for_a_full_disk_gets_503_and_what_is_stored_can_be_read()
+    {
+        await using RestServer server = await RestServer.StartAsync();
+        RestUser alice = await OwnerAsync(server);
+        (await alice.PutAsync(One + "/content", """{"a":1}""")).AssertOk();
+        server.Chunks.OnAppend = static _ => throw new StoreUnavailableException("append refused: no space left (/data)");
+        string message = (await alice.PutAsync(One + "/content", """{"a":2}""")).AssertError(503, "storage_unavailable");
+        Assert.DoesNotContain("/data", message, StringComparison.Ordinal);
+        Assert.Equal("""{"a":1}""", (await alice.GetAsync(One + "/export?format=json")).Text);
+    }
+
+    [Fact]
+    public async Task Store_that_does_not_answer_is_503_in_the_one_shape()
+    {
+        DefaultHttpContext context = new() { Response = { Body = new MemoryStream() } };
+        ApplicationBuilder app = new(context.RequestServices ?? new ServiceCollection().BuildServiceProvider());
+        app.UseErrorAnswers(NullLogger.Instance).Run(static _ => throw new StoreUnavailableException("write refused: the disk is full (/data/ratatoskr.db)"));
+        await app.Build()(context);
+        Assert.Equal((503, "5"), (context.Response.StatusCode, context.Response.Headers.RetryAfter.ToString()));
+        context.Response.Body.Position = 0;
+        using JsonDocument body = await JsonDocument.ParseAsync(context.Response.Body, default, TestContext.Current.CancellationToken);
+        Assert.Equal(["error", "message"], body.RootElement.EnumerateObject().Select(property => property.Name));
+        Assert.Equal("storage_unavailable", body.RootElement.GetProperty("error").GetString());
+        Assert.DoesNotContain("/data", body.RootElement.GetProperty("message").GetString(), StringComparison.Ordinal);
     }
 
     [Fact]

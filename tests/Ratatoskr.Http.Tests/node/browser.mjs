@@ -25,7 +25,17 @@ const origin = `http://127.0.0.1:${app.address().port}`
 const program = createServer((_, response) => response.end("signed in"))
 await new Promise(listening => program.listen(0, "127.0.0.1", listening))
 
-const browser = await chromium.launch({ executablePath: process.env.CHROMIUM ?? "/usr/bin/chromium", args: ["--no-sandbox"] }) // root in a container has none; the pages are ours
+const browser = await launch()
+
+// A busy machine has failed to start a browser, for no reason that it gave. Once more, then; the messages have what the browser wrote to stderr.
+async function launch() {
+  const start = () => chromium.launch({ executablePath: process.env.CHROMIUM ?? "/usr/bin/chromium", args: ["--no-sandbox"], timeout: 60_000 }) // root in a container has no sandbox; the pages are ours
+  const first = await start().catch(error => error)
+  if (!(first instanceof Error)) return first
+  const second = await start().catch(error => error)
+  if (!(second instanceof Error)) return second
+  throw new Error(`the browser did not start\n-- at first:\n${first.message}\n-- then:\n${second.message}`)
+}
 
 async function signIn({ at = origin, server: to = server, origin: named = origin, steps }) {
   const context = await browser.newContext()

@@ -66,7 +66,14 @@ public class HostileFloodTests(ITestOutputHelper output) : HostileLoadTests(outp
     public Task Pending_logins_from_one_address_get_429() => FightAsync("pending logins from one address");
 }
 
-/// <summary>Something that is begun and not ended. Peers that never read, and slow readers of HTTP/2, take minutes on a busy machine: they are in the table only.</summary>
+/// <summary>Answers that nobody takes. Peers that never read take minutes on a busy machine: they are in the table only.</summary>
+public class HostileSlowReaderTests(ITestOutputHelper output) : HostileLoadTests(output)
+{
+    [Fact]
+    public Task Slow_readers_of_http2_hold_bounded_memory() => FightAsync("HTTP/2 slow readers");
+}
+
+/// <summary>Something that is begun and not ended.</summary>
 public class HostileSilenceTests(ITestOutputHelper output) : HostileLoadTests(output)
 {
     [Fact]

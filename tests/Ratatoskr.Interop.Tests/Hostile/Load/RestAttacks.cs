@@ -44,10 +44,11 @@ internal static class RestAttacks
         return string.Join(", ", ends.GroupBy(end => end).Select(group => $"{group.Count()} × {group.Key}"));
     }
 
-    /// <summary>Two hundred streams that ask for megabytes and read nothing.</summary>
+    /// <summary>Two hundred streams, or forty, that ask for megabytes and read nothing.</summary>
     public static string Http2SlowReaders(Target target)
     {
-        const int Connections = 4, Streams = 50;
+        const int Connections = 4;
+        int streams = target.Size(50, 10);
         List<HttpClient> clients = [];
         List<HttpResponseMessage> answers = [];
         try
@@ -55,7 +56,7 @@ internal static class RestAttacks
             using HttpClient owner = Http2(target);
             using HttpResponseMessage made = owner.PostAsync("/api/v1/documents", new StringContent("{}", MediaTypeHeaderValue.Parse("application/json"))).GetAwaiter().GetResult();
             string document = (string)System.Text.Json.Nodes.JsonNode.Parse(made.Content.ReadAsStringAsync().GetAwaiter().GetResult())!["automergeId"]!;
-            string noise = Convert.ToHexString(System.Security.Cryptography.RandomNumberGenerator.GetBytes(1_500_000));
+            string noise = Convert.ToHexString(System.Security.Cryptography.RandomNumberGenerator.GetBytes(target.Size(1_500_000, 400_000)));
             using HttpResponseMessage put = owner.PutAsync($"/api/v1/documents/{document}/content",
                 new StringContent($$"""{"noise":"{{noise}}"}""", MediaTypeHeaderValue.Parse("application/json"))).GetAwaiter().GetResult();
             Assert.Equal(HttpStatusCode.OK, put.StatusCode);
@@ -65,7 +66,7 @@ internal static class RestAttacks
             {
                 HttpClient client = Http2(target);
                 clients.Add(client);
-                Task<HttpResponseMessage>[] asked = [.. Enumerable.Range(0, Streams).Select(_ => client.GetAsync($"/api/v1/documents/{document}/export?format=json", HttpCompletionOption.ResponseHeadersRead))];
+                Task<HttpResponseMessage>[] asked = [.. Enumerable.Range(0, streams).Select(_ => client.GetAsync($"/api/v1/documents/{document}/export?format=json", HttpCompletionOption.ResponseHeadersRead))];
                 answers.AddRange(Task.WhenAll(asked).GetAwaiter().GetResult());
             }
 
