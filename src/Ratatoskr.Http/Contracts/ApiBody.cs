@@ -14,6 +14,8 @@ internal sealed class ApiBody : IDisposable
     /// <summary>Bytes of a body: 11 MiB.</summary>
     public const long LengthMax = 11 << 20;
 
+    private const string HalfCharacter = "the body has an escape for half a character";
+
     // Of all bodies that are being read or worked on: 256 MiB, 23 of the largest. What is read of them counts, not what is announced: who sends slowly holds little.
     private const long HeldMax = 256L << 20;
     private const int DepthMax = 64;
@@ -99,9 +101,13 @@ internal sealed class ApiBody : IDisposable
         {
             return ApiAnswer.Invalid($"the body is not JSON: {e.Message}");
         }
+        catch (InvalidOperationException)
+        {
+            return ApiAnswer.Invalid(HalfCharacter);                 // in a name: the parser reads names to find those that are there twice
+        }
 
         if (Root.ValueKind != JsonValueKind.Object) return ApiAnswer.Invalid("the body must be a JSON object");
-        return HasSoundStrings(_bytes.WrittenSpan, depthMax) ? null : ApiAnswer.Invalid("the body has an escape for half a character");
+        return HasSoundStrings(_bytes.WrittenSpan, depthMax) ? null : ApiAnswer.Invalid(HalfCharacter);
     }
 
     // Lone surrogates can be written as escapes; there is no such character, and reading them throws.
