@@ -221,11 +221,11 @@ internal sealed partial class WebSocketConnection : Swept, IPeerConnection, IOut
         }
     }
 
-    // Any byte is life, and so is taking ours slowly; a peer that we do not read from gets the benefit of the doubt.
+    // Any byte is life, and so is taking ours slowly; a peer that we do not read from gets the benefit of the doubt, unless it takes nothing that waits for it.
     private void NoteLife(long nowMs)
     {
         int stirs = _outbound.Stirs;
-        if (!_heard && _awaitsInput && stirs == _stirsSeen) return;
+        if (!_heard && stirs == _stirsSeen && (_awaitsInput || QueuedBytes > 0)) return;
         _heard = false;
         _stirsSeen = stirs;
         _lifeMs = nowMs;

@@ -522,6 +522,39 @@ public sealed class WebSocketConnectionTests
     }
 
     [Fact]
+    public async Task Peer_that_takes_nothing_is_cut_though_its_session_is_busy()
+    {
+        const int MoreThanSocketsHold = 32 << 20;
+        ManualTime time = new();
+        TaskCompletionSource busy = new(TaskCreationOptions.RunContinuationsAsynchronously);
+        TaskCompletionSource entered = new(TaskCreationOptions.RunContinuationsAsynchronously);
+        await using TestServer server = await TestServer.StartAsync(time: time, prepare: endpoint => endpoint.Prepare = session => session.OnBinary = _ =>
+        {
+            entered.TrySetResult();
+            return new ValueTask(busy.Task);
+        });
+        (RawClient client, TestSession session) = await server.UpgradeRawAsync();
+        using RawClient closing = client;
+        await client.WriteAsync(RawClient.Frame(Opcode.Binary, "work"u8));
+        await entered.Task;
+        SharedBuffer body = SharedBuffer.Rent(MoreThanSocketsHold);
+        session.Connection.Send("much"u8, body);
+        session.Connection.Flush();
+        body.Release();
+
+        // What the sockets take at first is a sign of life: time passes until there is none any more.
+        Assert.True(SpinWait.SpinUntil(
+            () =>
+            {
+                time.Advance(s_second);
+                return server.Count("ratatoskr.connections.ended reason=silent") == 1;
+            },
+            TimeSpan.FromSeconds(30)));
+        busy.SetResult();
+        await session.WhenDisconnected;
+    }
+
+    [Fact]
     public async Task Peer_without_a_hello_is_closed_with_1008()
     {
         ManualTime time = new();
