@@ -56,8 +56,11 @@ internal sealed class CrashLoop
 
     public long Failures { get; private set; }
 
-    /// <summary>What a recovery may read: twice (once to find the end, once to replay) the journal that can follow a checkpoint; the table's memory; the index.</summary>
-    public static long BytesReadBound => (2 * (((3 * Options.CheckpointBytes) + (4 * Options.GroupBytesMax)) + (4L * Options.PageBytes))) + Options.TableMemoryBytes + (64 << 10);
+    /// <summary>
+    /// What a recovery may read: twice (once to find the end, once to replay) the journal that can follow a checkpoint; the table's memory; the index twice (once to compare its checksum);
+    /// the checksums of two segments.
+    /// </summary>
+    public static long BytesReadBound => (2 * (((3 * Options.CheckpointBytes) + (4 * Options.GroupBytesMax)) + (4L * Options.PageBytes))) + Options.TableMemoryBytes + (2 * (64 << 10)) + (2 * Options.TableSegmentBytes / 127);
 
     public async Task LiveAsync(int round)
     {
