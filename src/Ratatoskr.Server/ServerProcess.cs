@@ -75,12 +75,10 @@ internal static class ServerProcess
         await using (host.ConfigureAwait(false))
         {
             await host.StartAsync(stop).ConfigureAwait(false);
-            Task rehearsal = Task.Run(() => Rehearsal.PlayAsync(stop), CancellationToken.None);
             foreach (string line in StartLines(options, host.Address)) await output.WriteLineAsync(line).ConfigureAwait(false);
             await output.FlushAsync(CancellationToken.None).ConfigureAwait(false);
 
             await Task.Delay(Timeout.Infinite, stop).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
-            await rehearsal.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
             await host.StopAsync(cut).ConfigureAwait(false);
         }
     }

@@ -27,7 +27,7 @@ internal sealed class Rehearsal
     private const int TextLength = 2_000;
     private const int EnvelopeLengthMax = 1_024;
 
-    private static readonly TimeSpan TimeMax = TimeSpan.FromSeconds(10);
+    private static readonly TimeSpan TimeMax = TimeSpan.FromSeconds(2);
     private static readonly DocumentId s_id = DocumentId.FromPayload("rehearsal"u8);
 
     private readonly InMemoryChunkStore _store = new();
@@ -35,7 +35,7 @@ internal sealed class Rehearsal
 
     private Rehearsal(CancellationToken stop) => _stop = stop;
 
-    /// <summary>Nobody waits for it: one that hangs gives up.</summary>
+    /// <summary>The start waits for it: one that hangs gives up.</summary>
     public static async Task PlayAsync(CancellationToken stop)
     {
         using CancellationTokenSource end = CancellationTokenSource.CreateLinkedTokenSource(stop);

@@ -87,6 +87,7 @@ internal sealed class ServerHost : IAsyncDisposable
         _app.Run(context => _pipeline is { } pipeline ? pipeline(context) : HealthEndpoints.AnswerWhileStarting(context, _readiness));
 
         // Side by side: recovery may take long, and /health answers meanwhile.
+        Task rehearsing = Task.Run(() => Rehearsal.PlayAsync(cancel), CancellationToken.None);
         Task recovering = Task.Run(() => _engine.StartAsync(_app.Services.GetRequiredService<ILoggerFactory>(), _app.Services.GetRequiredService<IMeterFactory>(), cancel), CancellationToken.None);
         try
         {
@@ -97,6 +98,7 @@ internal sealed class ServerHost : IAsyncDisposable
         finally
         {
             await recovering.ConfigureAwait(false);
+            await rehearsing.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);      // whoever comes before would wait for it all the same
         }
 
         _pipeline = MakePipeline();
