@@ -31,6 +31,7 @@ public static class FolderCheck
         if (!File.Exists(Path.Combine(folder, "format"))) throw new StoreFolderException($"{folder} is not a data folder: it has no format file");
         int documents = 0, damages = 0;
         FasterStoreOptions options = new() { Folder = folder, ReserveBytes = 0 };
+        HashSet<string> told = [];
         List<string> named = [];
         FileCheck files;
         using (DataFolder held = DataFolder.Open(options.Files, folder, options.Geometry))
@@ -68,6 +69,7 @@ public static class FolderCheck
 
         void Tell(string damage)
         {
+            if (!told.Add(damage)) return;                        // by the files, and again by the opening
             damages++;
             report(damage);
         }

@@ -40,6 +40,24 @@ public sealed class FolderCheckTests : IDisposable
     }
 
     [Fact]
+    public async Task Damaged_journal_entry_is_named_with_its_document_and_remembered()
+    {
+        FasterChunkStore store = await FasterChunkStore.OpenAsync(_folder.Options);
+        for (int i = 0; i < 20; i++) await store.AppendAsync(Append(Id(i), ContentOf(i), Hash(i)), Now, CancellationToken.None);
+        await store.AbandonAsync();
+        using (StoreFolder sound = _folder.Image()) Assert.Equal((20, 0), await FolderCheck.RunAsync(sound.Path, _damages.Add));
+        string file = Path.Combine(_folder.Path, "documents", "journal", "journal.0");
+        byte[] bytes = await File.ReadAllBytesAsync(file);
+        bytes[bytes.AsSpan().IndexOf(ContentOf(7)) + 9] ^= 1;
+        await File.WriteAllBytesAsync(file, bytes);
+        // The entry in its file, and the document.
+        Assert.Equal((20, 2), await FolderCheck.RunAsync(_folder.Path, _damages.Add));
+        Assert.All(_damages, line => Assert.Contains(Id(7).ToString(), line, StringComparison.Ordinal));
+        Assert.Contains(_damages, line => line.Contains(file, StringComparison.Ordinal));
+        Assert.Equal((20, 1), await FolderCheck.RunAsync(_folder.Path, _damages.Add));
+    }
+
+    [Fact]
     public async Task Content_that_is_no_change_is_named()
     {
         await FillAsync();

@@ -55,7 +55,8 @@ public sealed record FasterStoreOptions
     public int ReaderThreads { get; init; } = 2;
 
     /// <summary>
-    /// An operator's decision after <see cref="StoreDamagedException"/> at the start: open with what the journal still holds before the damage. What was acknowledged after it is lost.
+    /// An operator's decision after <see cref="StoreDamagedException"/> at the start: open with what the journal still holds before damage of which cannot be told whose it is.
+    /// What was acknowledged after it is lost. Other damage costs its document only, with this or without.
     /// </summary>
     public bool AcceptDamagedJournal { get; init; }
 

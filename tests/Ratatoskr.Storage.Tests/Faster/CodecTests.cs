@@ -52,6 +52,60 @@ public sealed class CodecTests
     }
 
     [Fact]
+    public void Journal_entry_with_any_flipped_bit_still_says_whose_it_is()
+    {
+        byte[] heads = Bytes(1, 64), body = Bytes(2, 50);
+        byte[] output = new byte[400];
+        int length = JournalEntry.Write(output, new JournalHeader(EntryKind.Append, 77) { Part = 2, PartCount = 3, Incarnation = 9, Previous = 1234 }, Id(5), heads, body);
+        byte[] followed = [.. output[..length], .. Bytes(3, 100)];
+        int headerEnd = JournalEntry.HeaderSize + Id(5).Text.Length;
+        for (int bit = 0; bit < length * 8; bit++)
+        {
+            byte[] flipped = [.. followed];
+            flipped[bit / 8] ^= (byte)(1 << (bit % 8));
+            bool isContent = bit / 8 >= headerEnd;
+            Assert.Equal(isContent || bit / 8 < 4, JournalEntry.TryReadHeader(flipped, out JournalEntry entry) && entry.Id == Id(5) && entry.Length == length);
+            Assert.Equal(!isContent, JournalEntry.TryRepair(flipped));
+            if (!isContent) Assert.Equal(followed, flipped);
+        }
+    }
+
+    [Fact]
+    public void Journal_entry_with_two_flipped_header_bits_is_not_repaired()
+    {
+        byte[] output = new byte[400];
+        int length = JournalEntry.Write(output, new JournalHeader(EntryKind.Append, 77), Id(5), Bytes(1, 32), Bytes(2, 50));
+        byte[] flipped = output[..length];
+        flipped[20] ^= 5;
+        byte[] before = [.. flipped];
+        Assert.False(JournalEntry.TryRepair(flipped));
+        Assert.Equal(before, flipped);
+        Assert.False(JournalEntry.TryReadHeader(flipped, out _));
+    }
+
+    [Fact]
+    public void Manifest_keeps_that_something_is_lost_until_it_is_deleted()
+    {
+        Manifest manifest = new();
+        manifest.Append(1, 100, Bytes(1, 64), new EntryPosition(3, 1));
+        manifest.Miss(2, new EntryPosition(3, 500));
+        manifest.MarkDamaged(500);
+        manifest.Append(3, 100, Bytes(3, 32), new EntryPosition(3, 900));
+        byte[] bytes = new byte[manifest.Size];
+        manifest.Write(bytes);
+        Manifest read = new();
+        Assert.True(read.TryRead(bytes));
+        Assert.Equal((500L, 3ul, 3), (read.DamagedAt, read.LastSequence, read.TailCount));
+        Assert.Equal(Bytes(3, 32), read.Heads.ToArray());
+        read.Delete(1, new EntryPosition(4, 1));
+        bytes = new byte[read.Size];
+        Assert.Equal(Manifest.FixedSize, bytes.Length);
+        read.Write(bytes);
+        Assert.True(manifest.TryRead(bytes));
+        Assert.Equal(0, manifest.DamagedAt);
+    }
+
+    [Fact]
     public void Manifest_reads_back_what_was_written()
     {
         Manifest manifest = new();

@@ -3,6 +3,8 @@ using System.Security.Cryptography;
 using Ratatoskr.Engine.Storage;
 using Ratatoskr.Protocol.Identifiers;
 using Ratatoskr.Storage.Faster;
+using Ratatoskr.Storage.Faster.Folders;
+using Ratatoskr.Storage.Faster.Journals;
 using Ratatoskr.Storage.Tests.Contract;
 using static Ratatoskr.Storage.Tests.Contract.TestDocuments;
 
@@ -15,6 +17,7 @@ namespace Ratatoskr.Storage.Tests.Faster;
 public sealed class FlippedBitTests : IDisposable
 {
     private const int DocumentCount = 24;
+    private const int FrameSize = 12;                    // FASTER's, before each entry of the journal
     private static readonly int BitsPerFile = Number("FLIPPED_BITS", 2);
     private static readonly int Seed = Number("FLIPPED_BITS_SEED", 1);
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(60);
@@ -40,7 +43,6 @@ public sealed class FlippedBitTests : IDisposable
         foreach (string file in Directory.EnumerateFiles(root, "*", SearchOption.AllDirectories).Append(Path.Combine(_folder.Path, "format")).Order(StringComparer.Ordinal))
         {
             string name = Path.GetRelativePath(_folder.Path, file);
-            if (name.Contains("journal.", StringComparison.Ordinal)) continue;   // Flipped_bit_in_the_journal_is_noticed
             string kind = Directory.GetParent(file)!.Parent!.Name == "checkpoints" ? "checkpoints/" + Path.GetFileName(file) : name;
             byte[] bytes = await File.ReadAllBytesAsync(file);
             for (int i = 0; i < BitsPerFile && bytes.Length > 0; i++)
@@ -53,7 +55,7 @@ public sealed class FlippedBitTests : IDisposable
                 string flip = string.Create(CultureInfo.InvariantCulture, $"{name}, byte {bit / 8}, bit {bit % 8}");
                 try
                 {
-                    bool named = await TryAsync(image.Path, name).WaitAsync(Patience);
+                    (bool named, _) = await TryAsync(image.Path, name).WaitAsync(Patience);
                     (int Named, int Nothing) before = found.GetValueOrDefault(kind);
                     found[kind] = named ? before with { Named = before.Named + 1 } : before with { Nothing = before.Nothing + 1 };
                 }
@@ -68,9 +70,56 @@ public sealed class FlippedBitTests : IDisposable
         Assert.True(failures.Count == 0, string.Join('\n', failures));
     }
 
-    // true: something was named.
-    private async Task<bool> TryAsync(string path, string name)
+    [Fact]
+    public async Task Flipped_bit_in_a_journal_entry_is_named_and_costs_its_document_at_most()
     {
+        await FillAsync(hasJournal: true);
+        List<WalkedEntry> entries;
+        using (DataFolder folder = DataFolder.Open(DiskFiles.Instance, _folder.Path, Options.Geometry)) entries = StoredJournal.Read(folder);
+        Assert.True(entries.Count > DocumentCount * 6);
+        Random random = new(Seed);
+        List<string> failures = [];
+        foreach (string place in (string[])["frame", "header", "id", "content", "padding", "behind"])
+        {
+            for (int i = 0; i < 2 * BitsPerFile; i++)
+            {
+                WalkedEntry entry = entries[random.Next(entries.Count)];
+                int id = FrameSize + JournalEntry.HeaderSize, content = id + entry.Entry.Id.Text.Length, end = FrameSize + entry.Bytes.Length, padded = (end + 3) & ~3;
+                (int from, int to) = place switch { "frame" => (0, FrameSize), "header" => (FrameSize, id), "id" => (id, content), "content" => (content, end), "padding" => (end, padded), _ => (padded, padded + 60) };
+                if (from == to) continue;
+                long at = entry.Address + random.Next(from, to);
+                string name = string.Create(CultureInfo.InvariantCulture, $"documents/journal/journal.{at / Options.JournalSegmentBytes}");
+                using StoreFolder image = _folder.Image();
+                if (!File.Exists(Path.Combine(image.Path, name))) continue;   // behind the last
+                using (FileStream file = File.Open(Path.Combine(image.Path, name), FileMode.Open))
+                {
+                    if (at % Options.JournalSegmentBytes >= file.Length) continue;
+                    file.Position = at % Options.JournalSegmentBytes;
+                    int was = file.ReadByte();
+                    file.Position--;
+                    file.WriteByte((byte)(was ^ (1 << random.Next(8))));
+                }
+
+                try
+                {
+                    (bool named, int refused) = await TryAsync(image.Path, name).WaitAsync(Patience);
+                    if (!named && place is not ("padding" or "behind")) throw new InvalidOperationException("it was not named");
+                    if (refused > (place is "content" or "behind" ? 1 : 0)) throw new InvalidOperationException($"{refused} documents are refused");
+                }
+                catch (Exception e)
+                {
+                    failures.Add($"{place} of the entry at {entry.Address}, at {at}: {e.GetType().Name}: {e.Message}");
+                }
+            }
+        }
+
+        Assert.True(failures.Count == 0, string.Join('\n', failures));
+    }
+
+    // Whether something was named, and how many documents are refused.
+    private async Task<(bool Named, int Refused)> TryAsync(string path, string name)
+    {
+        int refused = 0;
         List<string> damages = [];
         await FolderCheck.RunAsync(path, damages.Add);
         bool named = damages.Count > 0;
@@ -89,6 +138,7 @@ public sealed class FlippedBitTests : IDisposable
                 catch (StoreDamagedException e) when (e.Message.Contains(id.ToString(), StringComparison.Ordinal))
                 {
                     if (!named) throw new InvalidOperationException("the check has not found: " + e.Message);
+                    refused++;
                     continue;
                 }
 
@@ -103,7 +153,7 @@ public sealed class FlippedBitTests : IDisposable
             await store.DisposeAsync();
         }
 
-        return named;
+        return (named, refused);
     }
 
     private async Task FillAsync(bool hasJournal)

@@ -39,6 +39,7 @@ internal sealed class FileCheck(DataFolder folder, Action<string> tell)
         }
 
         if (checkpoint is not null) CheckCheckpoint(checkpoint);
+        CheckJournal(checkpoint?.Journal ?? Journal.FirstAddress);
     }
 
     private void CheckSealed(string path)
@@ -58,6 +59,26 @@ internal sealed class FileCheck(DataFolder folder, Action<string> tell)
             ReadOnlySpan<byte> slot = slots.AsSpan(at, Math.Min(JournalCommits.SlotSize, slots.Length - at));
             if (slot.ContainsAnyExcept((byte)0) && !JournalCommits.IsSound(slot)) tell($"{path} is damaged in the {slot.Length} bytes from {at} on: a hint where the journal ends, which is found without it");
         }
+    }
+
+    // As far as it was surely committed, in the words of the opening; what lies before the checkpoint nobody needs.
+    private void CheckJournal(long from)
+    {
+        string commits = Path.Combine(folder.Journal, "commits");
+        if (!_files.FileExists(commits)) return;
+        (long begin, long last, long until) = JournalCommits.Newest(_files.Read(commits));
+        long start = Math.Max(from, begin);
+        JournalWalk walk = new(_files, folder.Journal, folder.Geometry);
+        try
+        {
+            foreach (WalkedEntry found in walk.Read(new JournalChain(folder.Journal, start, last), start, until)) Documents.Add(found.Entry.Id);
+        }
+        catch (StoreDamagedException e)
+        {
+            tell(e.Message);
+        }
+
+        foreach (string damage in walk.Damages) tell(damage);
     }
 
     private void CheckCheckpoint(CheckpointRecord checkpoint)

@@ -8,7 +8,7 @@ namespace Ratatoskr.Storage.Faster.Folders;
 /// The data folder: held by one process at a time, of a format this version knows, with the names and secrets that never change.
 /// <code>
 /// lock                 held with flock while the store is open
-/// format               "ratatoskr 3", storage id, hash key, geometry: one line each, written once
+/// format               "ratatoskr 4", storage id, hash key, geometry: one line each, written once
 /// documents/
 ///   incarnation        a number that grows with every opening of the journal
 ///   checkpoint         which checkpoint counts (CheckpointRecord)
@@ -22,7 +22,7 @@ namespace Ratatoskr.Storage.Faster.Folders;
 /// <remarks>Owned by the store; the lock falls when it is disposed, or with the process.</remarks>
 internal sealed class DataFolder : IDisposable
 {
-    public const int FormatVersion = 3;
+    public const int FormatVersion = 4;
     private const string Magic = "ratatoskr ";
     private const int HashKeySize = 16;
 

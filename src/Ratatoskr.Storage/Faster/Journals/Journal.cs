@@ -137,6 +137,18 @@ internal sealed class Journal : IDisposable
     }
 
     /// <summary>
+    /// After damage, when all that was read is in a checkpoint from this tail on: no commit before speaks of entries behind it any more, and none are there. Durable at the return.
+    /// </summary>
+    public void ForgetBehindTail()
+    {
+        _commits.Restate();
+        CutBehindTail();
+    }
+
+    /// <summary>Reads the files past damage.</summary>
+    public JournalWalk Walk() => new(_folder.Files, _folder.Journal, _folder.Geometry);
+
+    /// <summary>
     /// After a commit that failed, with this journal disposed: makes the files what they were after the last one that did not. What a failed write has left
     /// can often be read, but is not on disk: a journal that went on behind it would have a hole after a power cut.
     /// </summary>

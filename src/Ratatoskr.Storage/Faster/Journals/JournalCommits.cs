@@ -63,6 +63,16 @@ internal sealed class JournalCommits : ILogCommitManager
     /// <summary>The commit that was written last is complete.</summary>
     public void Confirm() => _slot.CopyTo(_confirmed, 0);
 
+    /// <summary>Lets the last commit name <see cref="LastEntry"/>, whatever it named when it was made, and be the only one. Durable at the return.</summary>
+    public void Restate()
+    {
+        if (!IsSound(_confirmed)) return;                         // there is none
+        BinaryPrimitives.WriteInt64LittleEndian(_confirmed.AsSpan(24), LastEntry);
+        BinaryPrimitives.WriteUInt32LittleEndian(_confirmed, Crc32C.Compute(_confirmed.AsSpan(4)));
+        for (int i = 0; i < 2; i++) _file.Write(_confirmed, i * SlotSize);
+        _file.Sync();
+    }
+
     /// <summary>A later commit came to nothing, or nobody knows: makes the last one that was confirmed the only one again. Durable at the return.</summary>
     public static void Rewind(IStoreFiles files, string folder, JournalCommits last)
     {
@@ -103,6 +113,26 @@ internal sealed class JournalCommits : ILogCommitManager
     public static bool IsSound(ReadOnlySpan<byte> slot) =>
         slot.Length == SlotSize && BinaryPrimitives.ReadInt32LittleEndian(slot[4..]) is > 0 and <= SlotSize - HeaderSize
         && BinaryPrimitives.ReadUInt32LittleEndian(slot) == Crc32C.Compute(slot[4..]);
+
+    /// <summary>
+    /// From the whole file: where the journal begins, the newest entry of the last commit it names, and where that commit ends; zeros when there is none.
+    /// FASTER's metadata are version (4 bytes), sum (8), begin (8), end (8) …
+    /// </summary>
+    public static (long Begin, long LastEntry, long Until) Newest(ReadOnlySpan<byte> slots)
+    {
+        (long begin, long last, long until, long newest) = (0, 0, 0, -1);
+        for (; slots.Length >= SlotSize; slots = slots[SlotSize..])
+        {
+            ReadOnlySpan<byte> slot = slots[..SlotSize];
+            if (!IsSound(slot) || BinaryPrimitives.ReadInt64LittleEndian(slot[8..]) <= newest) continue;
+            newest = BinaryPrimitives.ReadInt64LittleEndian(slot[8..]);
+            begin = BinaryPrimitives.ReadInt64LittleEndian(slot[16..]);
+            last = BinaryPrimitives.ReadInt64LittleEndian(slot[24..]);
+            until = BinaryPrimitives.ReadInt64LittleEndian(slot[(HeaderSize + 12)..]) == begin ? BinaryPrimitives.ReadInt64LittleEndian(slot[(HeaderSize + 20)..]) : last;
+        }
+
+        return (begin, last, until);
+    }
 
     public byte[]? GetCommitMetadata(long commitNum) => commitNum == _recoveredNumber ? _recovered : null;
 

@@ -32,6 +32,7 @@ internal sealed class DocumentReader(DocumentTable table, string folder) : IDisp
             Manifest? manifest = ReadManifest(id);
             if (manifest is null || manifest.Presence == StoredPresence.Unknown) return StoredDocument.Unknown;
             SnapshotVersion version = new(manifest.Version);
+            if (manifest.DamagedAt != 0) throw manifest.Damage(id, folder);
             if (manifest.Presence == StoredPresence.Tombstoned) return StoredDocument.Tombstoned with { Version = version };
 
             byte[] chunk = new byte[manifest.ChunkLength];
@@ -65,6 +66,7 @@ internal sealed class DocumentReader(DocumentTable table, string folder) : IDisp
                 RecordTarget target = _pending[i].Target;
                 if (!target.Found) _session.Read(RecordKind.Manifest, some[i], 0, 0, target);
                 Manifest? manifest = Parse(some[i], target);
+                if (manifest is { DamagedAt: not 0 }) throw manifest.Damage(some[i], folder);
                 into[start + i] = manifest is null ? new DocumentPeek(StoredPresence.Unknown, default) : new DocumentPeek(manifest.Presence, manifest.HeadsToArray());
             }
 

@@ -1,6 +1,7 @@
 using System.Buffers.Binary;
 using Automerge.Changes;
 using Ratatoskr.Engine.Storage;
+using Ratatoskr.Protocol.Identifiers;
 
 namespace Ratatoskr.Storage.Faster.Tables;
 
@@ -9,11 +10,12 @@ namespace Ratatoskr.Storage.Faster.Tables;
 /// <code>
 ///  0        1     4           8         16        24     32       40       48      56      64      72            76
 /// +--------+-----+-----------+---------+---------+------+--------+--------+-------+-------+-------+-------------+-----------+
-/// |presence| 0   | part size | version | applied | body | chunk  | index  | first | last  | tail  | applied     | heads     |
+/// |presence| lost| part size | version | applied | body | chunk  | index  | first | last  | tail  | applied     | heads     |
 /// |        |     |           |         | entry   |      | length | length | in    | in    | bytes | incarnation | 32 B each |
 /// |        |     |           |         |         |      |        |        | tail  | tail  |       |             |           |
 /// +--------+-----+-----------+---------+---------+------+--------+--------+-------+-------+-------+-------------+-----------+
 /// </code>
+/// <c>lost</c> is 1 when something was lost that had been acknowledged; then 8 bytes before the heads say where in the journal.
 /// Version and last sequence survive a deletion. A body's number is never used twice, so parts of a compaction that came to nothing stay unnamed for ever.
 /// </summary>
 /// <remarks>The writer thread changes its own; readers parse theirs.</remarks>
@@ -54,7 +56,10 @@ internal sealed class Manifest
 
     public ReadOnlySpan<byte> Heads => _heads.AsSpan(0, _headsSize);
 
-    public int Size => FixedSize + _headsSize;
+    public int Size => FixedSize + (DamagedAt == 0 ? 0 : sizeof(long)) + _headsSize;
+
+    /// <summary>Where the journal was damaged, when something of the document was lost with it; 0: it is whole. Only a deletion takes it away.</summary>
+    public long DamagedAt { get; private set; }
 
     public int TailCount => checked((int)(LastSequence + 1 - FirstSequence));
 
@@ -84,8 +89,24 @@ internal sealed class Manifest
         Presence = StoredPresence.Tombstoned;
         (Version, Applied, Body, PartSize, ChunkLength, IndexLength, TailBytes) = (version, entry, 0, 0, 0, 0, 0);
         FirstSequence = LastSequence + 1;
+        DamagedAt = 0;
         _headsSize = 0;
     }
+
+    /// <summary>An entry is lost: an append of this sequence, or something else of it. A later snapshot may have it all.</summary>
+    public void Miss(ulong sequence, EntryPosition entry)
+    {
+        Presence = StoredPresence.Present;
+        LastSequence = Math.Max(LastSequence, sequence);
+        Applied = entry;
+    }
+
+    /// <summary>What was lost no later snapshot has.</summary>
+    public void MarkDamaged(long address) => DamagedAt = address;
+
+    /// <summary>For who asks for the document, or adds to it.</summary>
+    public StoreDamagedException Damage(DocumentId id, string folder) =>
+        new($"document {id}: the journal was damaged at {DamagedAt}, and something is lost that was acknowledged ({folder})");
 
     /// <summary>About what the document's records take in the table's log.</summary>
     public long LiveBytes(int idLength)
@@ -104,6 +125,7 @@ internal sealed class Manifest
     {
         output[..4].Clear();
         output[0] = (byte)Presence;
+        output[1] = (byte)(DamagedAt == 0 ? 0 : 1);
         BinaryPrimitives.WriteInt32LittleEndian(output[4..], PartSize);
         BinaryPrimitives.WriteUInt64LittleEndian(output[8..], Version);
         BinaryPrimitives.WriteInt64LittleEndian(output[16..], Applied.Address);
@@ -114,13 +136,16 @@ internal sealed class Manifest
         BinaryPrimitives.WriteUInt64LittleEndian(output[56..], LastSequence);
         BinaryPrimitives.WriteInt64LittleEndian(output[64..], TailBytes);
         BinaryPrimitives.WriteUInt32LittleEndian(output[72..], Applied.Incarnation);
-        Heads.CopyTo(output[FixedSize..]);
+        if (DamagedAt != 0) BinaryPrimitives.WriteInt64LittleEndian(output[FixedSize..], DamagedAt);
+        Heads.CopyTo(output[(Size - _headsSize)..]);
     }
 
     /// <returns>false: these bytes are no manifest.</returns>
     public bool TryRead(ReadOnlySpan<byte> value)
     {
-        if (value.Length < FixedSize || (value.Length - FixedSize) % ChangeHash.Size != 0 || value[0] > (byte)StoredPresence.Tombstoned) return false;
+        if (value.Length < FixedSize || value[0] > (byte)StoredPresence.Tombstoned || value[1] > 1) return false;
+        int headsAt = FixedSize + (value[1] * sizeof(long));
+        if (value.Length < headsAt || (value.Length - headsAt) % ChangeHash.Size != 0) return false;
         Presence = (StoredPresence)value[0];
         PartSize = BinaryPrimitives.ReadInt32LittleEndian(value[4..]);
         Version = BinaryPrimitives.ReadUInt64LittleEndian(value[8..]);
@@ -131,7 +156,8 @@ internal sealed class Manifest
         FirstSequence = BinaryPrimitives.ReadUInt64LittleEndian(value[48..]);
         LastSequence = BinaryPrimitives.ReadUInt64LittleEndian(value[56..]);
         TailBytes = BinaryPrimitives.ReadInt64LittleEndian(value[64..]);
-        SetHeads(value[FixedSize..]);
+        DamagedAt = value[1] == 0 ? 0 : BinaryPrimitives.ReadInt64LittleEndian(value[FixedSize..]);
+        SetHeads(value[headsAt..]);
         return true;
     }
 

@@ -36,6 +36,14 @@ internal sealed class TableWriter : IDisposable
     public Manifest Get(DocumentId id) =>
         TryGet(id, out Manifest manifest) ? manifest : throw new StoreDamagedException($"the manifest of document {id} is damaged ({_folder})");
 
+    /// <summary>For who would add to the document.</summary>
+    /// <exception cref="StoreDamagedException">It has lost something, or its manifest is damaged.</exception>
+    public Manifest GetWhole(DocumentId id)
+    {
+        Manifest manifest = Get(id);
+        return manifest.DamagedAt == 0 ? manifest : throw manifest.Damage(id, _folder);
+    }
+
     /// <returns>false: it is damaged.</returns>
     public bool TryGet(DocumentId id, out Manifest manifest)
     {

@@ -98,7 +98,7 @@ internal sealed class CompactionQueue(TableWriter table)
     }
 
     private bool IsCurrent(CompactOperation operation, Func<Fence, bool> inForce) =>
-        inForce(operation.Fence) && table.Get(operation.Id).Version == operation.Read.Value;
+        inForce(operation.Fence) && table.GetWhole(operation.Id).Version == operation.Read.Value;
 
     private void Decide(CompactOperation operation, bool outcome)
     {

@@ -1,4 +1,5 @@
 using System.Buffers.Binary;
+using Ratatoskr.Protocol.Identifiers;
 using Ratatoskr.Storage.Faster.Journals;
 using Ratatoskr.Storage.Faster.Tables;
 
@@ -12,6 +13,9 @@ internal sealed class EntryApplier(TableWriter table)
 {
     /// <summary>Length of a <see cref="EntryKind.Compacted"/> entry's body: folded, chunk length, index length, body number, part size.</summary>
     public const int CompactedSize = 36;
+
+    private readonly Dictionary<DocumentId, (ulong Sequence, long Address)> _missing = [];
+    private readonly HashSet<(DocumentId Id, ulong Body)> _missingBodies = [];
 
     /// <summary>What could not be put into the table, one line each.</summary>
     public List<string> Damages { get; } = [];
@@ -29,25 +33,14 @@ internal sealed class EntryApplier(TableWriter table)
 
     public void Apply(in JournalEntry entry, long address)
     {
-        Protocol.Identifiers.DocumentId id = entry.Id;
+        DocumentId id = entry.Id;
         if (entry.Kind == EntryKind.BodyPart)
         {
             table.WriteBodyPart(id, RecordOf(entry.Section), entry.Number, entry.Part, entry.Body);
             return;
         }
 
-        Manifest manifest;
-        try
-        {
-            manifest = table.Get(id);
-        }
-        catch (StoreDamagedException e)
-        {
-            // Whoever asks for the document hears the same; the others go on.
-            Damages.Add($"an entry of the journal was dropped because its document cannot be read: {e.Message}");
-            return;
-        }
-
+        if (!TryGet(id, out Manifest manifest)) return;
         EntryPosition position = new(entry.Incarnation, address);
         if (!position.IsAfter(manifest.Applied)) return;
         long before = manifest.LiveBytes(id.Text.Length);
@@ -60,25 +53,89 @@ internal sealed class EntryApplier(TableWriter table)
                 manifest.Append(entry.Number, entry.WholeLength, entry.Heads, position);
                 break;
             case EntryKind.Compacted:
-                ReadOnlySpan<byte> body = entry.Body;
-                manifest.Compact(
-                    entry.Number,
-                    BinaryPrimitives.ReadUInt64LittleEndian(body[24..]),
-                    BinaryPrimitives.ReadInt32LittleEndian(body[32..]),
-                    BinaryPrimitives.ReadInt64LittleEndian(body[8..]),
-                    BinaryPrimitives.ReadInt64LittleEndian(body[16..]),
-                    BinaryPrimitives.ReadUInt64LittleEndian(body),
-                    entry.Heads,
-                    position);
+                Compact(id, manifest, entry, position);
                 break;
             case EntryKind.Deleted:
                 manifest.Delete(entry.Number, position);
                 table.DropSyncStates(id);
+                _missing.Remove(id);
                 break;
             default:
                 throw new StoreDamagedException($"the journal has an entry of unknown kind {(byte)entry.Kind} at {address}");
         }
 
         table.Changed(id, manifest, before);
+    }
+
+    /// <summary>Passes over an entry of which only the header is known.</summary>
+    public void Miss(in JournalEntry entry, long address)
+    {
+        DocumentId id = entry.Id;
+        if (entry.Kind == EntryKind.BodyPart)
+        {
+            _missingBodies.Add((id, entry.Number));
+            return;
+        }
+
+        if (!TryGet(id, out Manifest manifest)) return;
+        EntryPosition position = new(entry.Incarnation, address);
+        if (!position.IsAfter(manifest.Applied)) return;
+        long before = manifest.LiveBytes(id.Text.Length);
+        ulong sequence = entry.Kind == EntryKind.Append ? entry.Number : 0;
+        manifest.Miss(sequence, position);
+        Miss(id, sequence, address);
+        table.Changed(id, manifest, before);
+    }
+
+    /// <summary>At the end: documents that lost what no later snapshot has are damaged.</summary>
+    public void MarkDamaged()
+    {
+        foreach ((DocumentId id, (_, long address)) in _missing)
+        {
+            if (!TryGet(id, out Manifest manifest)) continue;
+            long before = manifest.LiveBytes(id.Text.Length);
+            manifest.MarkDamaged(address);
+            table.Changed(id, manifest, before);
+        }
+    }
+
+    private void Compact(DocumentId id, Manifest manifest, in JournalEntry entry, EntryPosition position)
+    {
+        ReadOnlySpan<byte> fields = entry.Body;
+        ulong folded = BinaryPrimitives.ReadUInt64LittleEndian(fields);
+        ulong body = BinaryPrimitives.ReadUInt64LittleEndian(fields[24..]);
+        manifest.Compact(
+            entry.Number,
+            body,
+            BinaryPrimitives.ReadInt32LittleEndian(fields[32..]),
+            BinaryPrimitives.ReadInt64LittleEndian(fields[8..]),
+            BinaryPrimitives.ReadInt64LittleEndian(fields[16..]),
+            folded,
+            entry.Heads,
+            position);
+        if (_missingBodies.Contains((id, body))) Miss(id, folded, position.Address);
+        else if (_missing.TryGetValue(id, out (ulong Sequence, long Address) missing) && folded >= missing.Sequence) _missing.Remove(id);
+    }
+
+    private void Miss(DocumentId id, ulong sequence, long address)
+    {
+        (ulong before, long first) = _missing.GetValueOrDefault(id, (0UL, address));
+        _missing[id] = (Math.Max(before, sequence), first);
+    }
+
+    // false: whoever asks for the document hears the same; the others go on.
+    private bool TryGet(DocumentId id, out Manifest manifest)
+    {
+        try
+        {
+            manifest = table.Get(id);
+            return true;
+        }
+        catch (StoreDamagedException e)
+        {
+            Damages.Add($"an entry of the journal was dropped because its document cannot be read: {e.Message}");
+            manifest = null!;
+            return false;
+        }
     }
 }

@@ -51,17 +51,20 @@ internal sealed class StoreWriter : IDisposable
             _table = new TableWriter(_documents, options) { LiveBytes = checkpoint?.LiveBytes ?? 0 };
             _journal = Journal.Open(folder, options);
             long from = checkpoint?.Journal ?? _journal.BeginAddress;
-            (Replayed, bool damaged, bool torn) = Replay.Run(_journal, _table, from, _journal.KnownLastEntry, folder.Journal, options.AcceptDamagedJournal, Damages);
+            (Replayed, JournalEnd end) = Replay.Run(_journal, _table, from, _journal.KnownLastEntry, folder.Journal, options.AcceptDamagedJournal, Damages);
             foreach (string damage in Damages) options.Logger.DamageMended(damage);
-            _journal.CutBehindTail();
-            _visible = _journal.TailAddress;
+            bool isDamaged = end is JournalEnd.Damaged or JournalEnd.Lost;
+            if (!isDamaged) _journal.CutBehindTail();
             _compactions = new CompactionQueue(_table);
             _checkpointer = new Checkpointer(options, folder, _documents, checkpoint, Queue);
             _reclaimer = new SpaceReclaimer(options, _documents, _table);
-            if (checkpoint is not null && Replayed == 0 && !damaged && !torn) _checkpointer.IsUpToDate(_journal);
-            if (damaged) options.Logger.DamageAccepted(folder.Root);
+            if (checkpoint is not null && Replayed == 0 && end == JournalEnd.Sound) _checkpointer.IsUpToDate(_journal);
+            if (end == JournalEnd.Lost) options.Logger.DamageAccepted(folder.Root);
             // Before anything new is stored behind what cannot be read.
-            if ((damaged || torn) && !_checkpointer.Finish(_journal, _table.LiveBytes)) throw StoreUnavailableException.For("opening", folder.Root, "a checkpoint could not be taken");
+            if (end != JournalEnd.Sound && !_checkpointer.Finish(_journal, _table.LiveBytes)) throw StoreUnavailableException.For("opening", folder.Root, "a checkpoint could not be taken");
+            // What was read behind damage may lie behind the tail: only now it is not needed any more.
+            if (isDamaged) _journal.ForgetBehindTail();
+            _visible = _journal.TailAddress;
         }
         catch
         {
@@ -206,7 +209,7 @@ internal sealed class StoreWriter : IDisposable
         if (!InForce(append.Fence)) return false;
 
         AppendBatch batch = append.Batch;
-        Manifest manifest = _table.Get(batch.Id);
+        Manifest manifest = _table.GetWhole(batch.Id);
         long before = manifest.LiveBytes(batch.Id.Text.Length);
         append.Sequence = manifest.LastSequence + 1;
         append.Outcome = AppendOutcome.Stored;
