@@ -60,7 +60,7 @@ public sealed class JournalDamageTests : IDisposable
         await FillAsync();
         List<WalkedEntry> entries = Entries();
         int headerEnd = JournalEntry.HeaderSize + Id(0).Text.Length;
-        for (int at = 0; at < FrameSize + headerEnd; at += 3)
+        for (int at = FrameSize; at < FrameSize + headerEnd; at += 3)
         {
             using StoreFolder image = _folder.Image();
             WalkedEntry entry = entries[5 + (at % 10)];
