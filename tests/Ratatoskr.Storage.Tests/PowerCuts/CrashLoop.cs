@@ -58,7 +58,7 @@ internal sealed class CrashLoop
 
     /// <summary>
     /// What a recovery may read: twice (once to find the end, once to replay) the journal that can follow a checkpoint; the table's memory; the index twice (once to compare its checksum);
-    /// the checksums of two segments. A checkpoint is due after <c>CheckpointBytes</c>, and takes its time: on a busy machine four times as much was written until it was there.
+    /// the checksums of two segments. A checkpoint is due after <c>CheckpointBytes</c> and takes its time, in which the journal goes on: nothing but the disk's speed bounds that.
     /// </summary>
     public static long BytesReadBound => (2 * (((6 * Options.CheckpointBytes) + (4 * Options.GroupBytesMax)) + (4L * Options.PageBytes))) + Options.TableMemoryBytes + (2 * (64 << 10)) + (2 * Options.TableSegmentBytes / 127);
 
