@@ -108,7 +108,8 @@ public sealed record UserRecord(string Id, string? Email, string? Name, Document
 public sealed record UserQuotas(long MaxDocuments, long MaxDocumentSize, long MaxTotalStorage, long MaxBlobStorage, long MaxBlobSize);
 
 /// <param name="StorageBytes">Of all documents together.</param>
-public sealed record UserUsage(long Documents, long StorageBytes);
+/// <param name="BlobBytes">Of the blobs that he or his documents have claimed, and of uploads under way.</param>
+public sealed record UserUsage(long Documents, long StorageBytes, long BlobBytes = 0);
 
 /// <param name="SignedInAt">Renewals keep it: a session lives 30 days at most.</param>
 /// <param name="EndedAt">Null while it lives.</param>
