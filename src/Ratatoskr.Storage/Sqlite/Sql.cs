@@ -15,7 +15,9 @@ internal static class Sql
 
     public const string UpdateUser = "UPDATE users SET email = $email, name = $name, updated_at = $now WHERE id = $user";
 
-    public const string Usage = "SELECT document_count, document_bytes FROM users WHERE id = $user";
+    private const string Charged = "blob_bytes + document_blob_bytes + upload_bytes";
+
+    public const string Usage = $"SELECT document_count, document_bytes, {Charged} FROM users WHERE id = $user";
 
     // Sessions and API tokens
 
@@ -170,4 +172,77 @@ internal static class Sql
         WHERE documents.automerge_id <> $id
         LIMIT $limit
         """;
+
+    // Blobs
+
+    public const string BlobRoom = $"SELECT {Charged}, upload_count, max_blob_storage, max_blob_size FROM users WHERE id = $user";
+
+    public const string AddBlob =
+        "INSERT INTO blobs (hash, size, mime_type, created_at) VALUES ($hash, $size, $mimeType, $now) ON CONFLICT (hash) DO NOTHING";
+
+    private const string BlobColumns = "hash, size, mime_type, created_at";
+
+    public const string FindBlob = $"SELECT {BlobColumns} FROM blobs WHERE hash = $hash";
+
+    public const string BlobPage = $"SELECT {BlobColumns} FROM blobs WHERE hash > $after ORDER BY hash LIMIT $limit";
+
+    /// <summary>Those that have lost their last claim in this transaction begin to wait.</summary>
+    public const string BlobsReleased = "UPDATE blobs SET released_at = $now WHERE claims = 0 AND released_at IS NULL";
+
+    public const string UnclaimedBlobs = "SELECT hash FROM blobs WHERE released_at <= $since ORDER BY released_at LIMIT $limit";
+
+    public const string ForgetBlob = "DELETE FROM blobs WHERE hash = $hash AND released_at <= $since";
+
+    // Claims on blobs
+
+    // A subquery and no join: rows that an offset passes over then cost no search.
+    private const string ClaimColumns = "hash, (SELECT size FROM blobs WHERE hash = claim.hash), mime_type, claimed_at";
+
+    public const string AddUserClaim = "INSERT INTO user_blob_claims (hash, user_id, mime_type, claimed_at) VALUES ($hash, $user, $mimeType, $now)";
+
+    public const string AddDocumentClaim =
+        "INSERT INTO document_blob_claims (hash, document, owner_id, mime_type, claimed_at) VALUES ($hash, $row, $owner, $mimeType, $now)";
+
+    public const string FindUserClaim = $"SELECT {ClaimColumns} FROM user_blob_claims AS claim WHERE hash = $hash AND user_id = $user";
+
+    public const string FindDocumentClaim = $"SELECT {ClaimColumns} FROM document_blob_claims AS claim WHERE hash = $hash AND document = $row";
+
+    public const string RemoveUserClaim = "DELETE FROM user_blob_claims WHERE hash = $hash AND user_id = $user";
+
+    public const string RemoveDocumentClaim =
+        "DELETE FROM document_blob_claims WHERE hash = $hash AND document = (SELECT row FROM documents WHERE automerge_id = $id)";
+
+    public const string ListUserClaims =
+        $"SELECT {ClaimColumns} FROM user_blob_claims AS claim WHERE user_id = $user ORDER BY claimed_at DESC, hash DESC LIMIT $limit OFFSET $offset";
+
+    public const string UserClaimTotals = $"SELECT blob_count, blob_bytes, {Charged} FROM users WHERE id = $user";
+
+    public const string ListDocumentClaims =
+        $"SELECT {ClaimColumns} FROM document_blob_claims AS claim WHERE document = $row ORDER BY claimed_at DESC, hash DESC LIMIT $limit OFFSET $offset";
+
+    public const string DocumentClaimTotals = "SELECT row, blob_count, blob_bytes, owner_id FROM documents WHERE automerge_id = $id";
+
+    public const string BlobHolders =
+        """
+        SELECT automerge_id, documents.owner_id, mime_type, row
+        FROM document_blob_claims AS claim CROSS JOIN documents ON row = document
+        WHERE hash = $hash AND document > $after ORDER BY document LIMIT $limit
+        """;
+
+    // Uploads of blobs
+
+    public const string AddUpload =
+        "INSERT INTO blob_uploads (id, user_id, size, chunk_size, mime_type, expected_hash, created_at, expires_at) " +
+        "VALUES ($id, $user, $size, $chunkSize, $mimeType, $expectedHash, $createdAt, $expiresAt)";
+
+    public const string FindUpload =
+        "SELECT id, user_id, size, chunk_size, mime_type, expected_hash, created_at, expires_at, hash, deduplicated FROM blob_uploads WHERE id = $id";
+
+    public const string OpenUploads = "SELECT id FROM blob_uploads WHERE hash IS NULL";
+
+    public const string ExpiredUploads = "SELECT id FROM blob_uploads WHERE expires_at <= $now ORDER BY expires_at LIMIT $limit";
+
+    public const string UploadCompleted = "UPDATE blob_uploads SET hash = $hash, deduplicated = $deduplicated WHERE id = $id";
+
+    public const string RemoveUpload = "DELETE FROM blob_uploads WHERE id = $id";
 }

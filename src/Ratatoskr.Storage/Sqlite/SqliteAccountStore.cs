@@ -28,10 +28,14 @@ public sealed class SqliteAccountStore : IAccountStore, IAsyncDisposable
     private SqliteAccountStore(SqliteAccountStoreOptions options, string file, WriterThread writer, ReaderThreads readers, ReaderThreads lists)
     {
         (_options, File, _writer, _readers, _lists) = (options, file, writer, readers, lists);
+        Blobs = new SqliteBlobIndex(options.DefaultQuotas, writer.Queue, readers.Queue, lists.Queue);
     }
 
     /// <summary>The database.</summary>
     public string File { get; }
+
+    /// <summary>Who has which blobs: in the same database, for limits are users' and claims go with documents. Closed with this.</summary>
+    public IBlobIndex Blobs { get; }
 
     /// <summary>Opens the database, makes it if there is none, brings it to this version.</summary>
     /// <exception cref="StoreFolderException">It cannot be used: SQLite is not installed, no permission, another program's, a newer version's.</exception>

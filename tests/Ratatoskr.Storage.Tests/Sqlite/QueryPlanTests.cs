@@ -30,7 +30,7 @@ public sealed partial class QueryPlanTests
         using AccountFolder folder = new();
         using Connection connection = Database.Open(folder.File);
         List<string> triggers = connection.Prepare("SELECT sql FROM sqlite_schema WHERE type = 'trigger'").All(row => row.GetString(0));
-        Assert.Equal(5, triggers.Count);
+        Assert.Equal(12, triggers.Count);
         foreach (string trigger in triggers)
         {
             string body = trigger[(trigger.IndexOf("BEGIN", StringComparison.Ordinal) + 5)..trigger.LastIndexOf("END", StringComparison.Ordinal)];

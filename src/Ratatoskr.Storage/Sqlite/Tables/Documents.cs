@@ -72,7 +72,8 @@ internal static class Documents
     {
         if (FindRow(connection, id) is not { Document: var document } found) return ChangeOutcome.NotFound;
         connection.Prepare(Sql.ClearAcl).Set("$row", found.Row).Execute();
-        connection.Prepare(Sql.DeleteDocument).Set("$row", found.Row).Execute();
+        connection.Prepare(Sql.DeleteDocument).Set("$row", found.Row).Execute();        // and with it its claims on blobs
+        connection.Prepare(Sql.BlobsReleased).Set("$now", now).Execute();
         connection.Prepare(Sql.AddTombstone)
             .Set("$id", id.ToString())
             .Set("$name", document.IsApp ? id.ToString() : document.Id)

@@ -47,6 +47,33 @@ internal static partial class Rows
             UpdatedAt = Time(row, 10),
         });
 
+    public static BlobRecord Blob(SqliteDataReader row) => new(Hash(row, 0), row.GetInt64(1), row.GetString(2), Time(row, 3));
+
+    public static BlobClaim Claim(SqliteDataReader row) => new(Hash(row, 0), row.GetInt64(1), row.GetString(2), Time(row, 3));
+
+    public static BlobHolder Holder(SqliteDataReader row) => new(Id(row, 0), row.GetString(1), row.GetString(2), row.GetInt64(3));
+
+    public static BlobUpload Upload(SqliteDataReader row) => new()
+    {
+        Id = UploadId(row),
+        UserId = row.GetString(1),
+        Size = row.GetInt64(2),
+        ChunkSize = row.GetInt32(3),
+        MimeType = row.GetString(4),
+        ExpectedHash = row.IsDBNull(5) ? null : Hash(row, 5),
+        CreatedAt = Time(row, 6),
+        ExpiresAt = Time(row, 7),
+        Completed = row.IsDBNull(8) ? null : new CompletedUpload(Hash(row, 8), row.GetInt64(9) != 0),
+    };
+
+    public static Guid UploadId(SqliteDataReader row) => Guid.ParseExact(row.GetString(0), "D");
+
+    public static BlobHash Hash(SqliteDataReader row, int column) => BlobHash.From(row.GetFieldValue<byte[]>(column));
+
+    public static byte[] Write(BlobHash hash) => ((ReadOnlySpan<byte>)hash).ToArray();
+
+    public static string Write(Guid upload) => upload.ToString("D");
+
     public static AclEntry AclEntry(SqliteDataReader row, int column) => new(row.GetString(column), (Permission)row.GetInt64(column + 1));
 
     public static DocumentId Id(SqliteDataReader row, int column) => DocumentId.FromTrusted(Encoding.ASCII.GetBytes(row.GetString(column)));
@@ -57,7 +84,7 @@ internal static partial class Rows
 
     private static string? Text(SqliteDataReader row, int column) => row.IsDBNull(column) ? null : row.GetString(column);
 
-    private static long? Number(SqliteDataReader row, int column) => row.IsDBNull(column) ? null : row.GetInt64(column);
+    public static long? Number(SqliteDataReader row, int column) => row.IsDBNull(column) ? null : row.GetInt64(column);
 
     private static DateTimeOffset Time(SqliteDataReader row, int column) => DateTimeOffset.FromUnixTimeMilliseconds(row.GetInt64(column));
 

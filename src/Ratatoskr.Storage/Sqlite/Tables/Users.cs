@@ -13,7 +13,7 @@ internal static class Users
         connection.Prepare(Sql.FindUser).Set("$user", userId).One(row => Rows.User(row, defaults));
 
     public static UserUsage Usage(Connection connection, string userId) =>
-        connection.Prepare(Sql.Usage).Set("$user", userId).One(row => new UserUsage(row.GetInt64(0), row.GetInt64(1))) ?? new UserUsage(0, 0);
+        connection.Prepare(Sql.Usage).Set("$user", userId).One(row => new UserUsage(row.GetInt64(0), row.GetInt64(1), row.GetInt64(2))) ?? new UserUsage(0, 0);
 
     public static UserRecord SignIn(Connection connection, string userId, string? email, string? name, SqliteAccountStoreOptions options)
     {
