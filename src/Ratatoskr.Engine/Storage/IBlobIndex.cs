@@ -39,6 +39,8 @@ public interface IBlobIndex
 
     ValueTask<BlobClaim?> FindClaimAsync(string userId, BlobHash hash, CancellationToken stop);
 
+    ValueTask<BlobClaim?> FindClaimAsync(DocumentId document, BlobHash hash, CancellationToken stop);
+
     /// <summary>Documents that claim a blob, in the order of their places in the store.</summary>
     /// <param name="after">The last row of the page before; 0 for the first page.</param>
     ValueTask<IReadOnlyList<BlobHolder>> HoldersAsync(BlobHash hash, long after, int max, CancellationToken stop);
