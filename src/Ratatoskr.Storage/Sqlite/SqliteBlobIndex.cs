@@ -42,6 +42,8 @@ internal sealed class SqliteBlobIndex(UserQuotas defaults, CallQueue writes, Cal
 
     public ValueTask<BlobClaim?> FindClaimAsync(string userId, BlobHash hash, CancellationToken stop) => reads.Add(c => BlobClaims.Find(c, userId, hash), stop);
 
+    public ValueTask<BlobClaim?> FindClaimAsync(DocumentId document, BlobHash hash, CancellationToken stop) => reads.Add(c => BlobClaims.Find(c, document, hash), stop);
+
     public async ValueTask<IReadOnlyList<BlobHolder>> HoldersAsync(BlobHash hash, long after, int max, CancellationToken stop) =>
         await lists.Add(c => BlobClaims.Holders(c, hash, after, max), stop).ConfigureAwait(false);
 

@@ -132,6 +132,11 @@ internal sealed class NaiveBlobIndex : IBlobIndex
         lock (_gate) return new(_userClaims.GetValueOrDefault((userId, hash)));
     }
 
+    public ValueTask<BlobClaim?> FindClaimAsync(DocumentId document, BlobHash hash, CancellationToken stop)
+    {
+        lock (_gate) return new(_documents.TryGetValue(document, out (string Owner, long Row) found) ? _documentClaims.GetValueOrDefault((found.Row, hash)) : null);
+    }
+
     public ValueTask<IReadOnlyList<BlobHolder>> HoldersAsync(BlobHash hash, long after, int max, CancellationToken stop)
     {
         lock (_gate)

@@ -13,6 +13,9 @@ internal static class BlobClaims
     public static BlobClaim? Find(Connection connection, string userId, BlobHash hash) =>
         connection.Prepare(Sql.FindUserClaim).Set("$hash", Rows.Write(hash)).Set("$user", userId).One(Rows.Claim);
 
+    public static BlobClaim? Find(Connection connection, DocumentId id, BlobHash hash) =>
+        FindDocument(connection, id) is { } document ? Find(connection, document, hash) : null;
+
     public static List<BlobHolder> Holders(Connection connection, BlobHash hash, long after, int max) =>
         connection.Prepare(Sql.BlobHolders).Set("$hash", Rows.Write(hash)).Set("$after", after).Set("$limit", (long)max).All(Rows.Holder);
 
