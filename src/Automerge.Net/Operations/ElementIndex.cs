@@ -9,7 +9,7 @@ namespace Automerge.Operations;
 /// <remarks>One owner, one thread.</remarks>
 internal sealed class ElementIndex
 {
-    private readonly List<ActorElements> _actors = [];
+    private readonly List<ActorElements> _actors = new(1);
     private bool _isDeferred;
 
     public long MemoryBytes { get; private set; } = 100;
@@ -79,7 +79,7 @@ internal sealed class ElementIndex
         private const int EntryBytes = 12;
         private const int BlockBytes = 100;
 
-        private readonly List<Block> _blocks = [];
+        private readonly List<Block> _blocks = new(1);
         private uint _greatest;
         private long _bytes;
 

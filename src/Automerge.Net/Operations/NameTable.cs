@@ -10,7 +10,7 @@ internal sealed class NameTable
     // Up to this many names a search through all is faster than a table, which most documents need not pay for.
     private const int NamesWithoutTable = 12;
 
-    private readonly List<(byte[] Utf8, string? Text)> _names = [];
+    private readonly List<(byte[] Utf8, string? Text)> _names = new(2);
     private Dictionary<byte[], int>? _numbers;
 
     public int Count => _names.Count;

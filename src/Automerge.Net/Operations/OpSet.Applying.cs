@@ -7,17 +7,24 @@ namespace Automerge.Operations;
 
 public sealed partial class OpSet
 {
-    private readonly List<LocalId> _predecessors = [];
-    private readonly List<AppliedOp> _applied = [];
-
     // Places of operations, and predecessors, whose memory is kept for the next change: most have a few, a pasted book has a million.
     private const int AppliedKeptMax = 64;
+
+    // Lent to the op set that takes in a change: a server has many, and few of them do so at once.
+    [ThreadStatic]
+    private static List<AppliedOp>? t_applied;
+
+    private readonly List<LocalId> _predecessors = [];
+
+    // To take back, should a later operation of the change be refused; null between changes.
+    private List<AppliedOp>? _applied;
 
     private static ChangeVerdict TooLarge => new(ChangeFault.Limit, "the document would be too large");
 
     private ChangeVerdict TryApply(ref ChangeOpReader op, CausalPast past, int author)
     {
-        _applied.Clear();
+        _applied = t_applied ?? [];
+        t_applied = null;                                     // whoever throws in between keeps it
         int names = Names.Count;
         ChangeVerdict verdict = ChangeVerdict.Ok;
         while (verdict.IsOk && op.TryNext())
@@ -40,6 +47,8 @@ public sealed partial class OpSet
         _applied.Clear();
         _predecessors.Clear();
         if (_applied.Capacity > AppliedKeptMax) _applied.Capacity = 0;
+        t_applied = _applied;
+        _applied = null;
         if (_predecessors.Capacity > AppliedKeptMax) _predecessors.Capacity = 0;
         return verdict;
     }
@@ -91,7 +100,7 @@ public sealed partial class OpSet
 
         Put(ref op, register);
         if (op.Action is OpAction.MakeMap or OpAction.MakeList or OpAction.MakeText or OpAction.MakeTable) AddObject(op.Id, op.Action, map, name, default);
-        _applied.Add(new AppliedOp(op.Id, op.Action, map, default, name));
+        _applied!.Add(new AppliedOp(op.Id, op.Action, map, default, name));
         return null;
     }
 
@@ -115,7 +124,7 @@ public sealed partial class OpSet
             if (op.Action is OpAction.MakeMap or OpAction.MakeList or OpAction.MakeText or OpAction.MakeTable) AddObject(op.Id, op.Action, sequence, -1, op.Id);
         }
 
-        _applied.Add(new AppliedOp(op.Id, op.Action, sequence, op.Id, -1));
+        _applied!.Add(new AppliedOp(op.Id, op.Action, sequence, op.Id, -1));
         return op.Action == OpAction.Mark && !op.HasMarkName && !EndsMark(sequence, op.Id) ? "a mark ends that does not begin before it" : null;
     }
 
@@ -129,7 +138,7 @@ public sealed partial class OpSet
             if (run.Register is null ? predecessor != op.Element : !Holds(run.Register, predecessor)) return "a predecessor is not a value of its element";
         }
 
-        _applied.Add(new AppliedOp(op.Id, op.Action, sequence, op.Element, -1));
+        _applied!.Add(new AppliedOp(op.Id, op.Action, sequence, op.Element, -1));
         if (op.Action == OpAction.Delete && run.Register is null && run.Deleted.IsNone)
         {
             sequence.Delete(place, op.Id);
@@ -201,7 +210,7 @@ public sealed partial class OpSet
     /// <summary>Takes the operations of <see cref="_applied"/> back, the last one first.</summary>
     private void TakeBack()
     {
-        for (int i = _applied.Count - 1; i >= 0; i--) TakeBack(_applied[i]);
+        for (int i = _applied!.Count - 1; i >= 0; i--) TakeBack(_applied[i]);
         _applied.Clear();
     }
 

@@ -55,10 +55,10 @@ internal sealed class DocumentActor
 
     public DocumentContent? Content { get; private set; }
 
-    public List<PeerLink> Links { get; } = new(0);
+    public List<PeerLink> Links { get; } = new(1);
 
     /// <summary>Links that may have to be sent something in this turn.</summary>
-    public List<PeerLink> DirtyLinks { get; } = new(0);
+    public List<PeerLink> DirtyLinks { get; } = new(1);
 
     public RemoteHeadsTable? RemoteHeads { get; set; }
 

@@ -1,18 +1,18 @@
 using System.Diagnostics;
+using System.Runtime.CompilerServices;
 using Ratatoskr.Engine.Shards;
 
 namespace Ratatoskr.Engine.Documents;
 
 /// <summary>Inputs of a document that is being loaded or verified, in order. Their bytes count against the document's and the shard's limits.</summary>
-/// <remarks>Owned by the document.</remarks>
+/// <remarks>Owned by the document. An input is large and documents are many: what holds them is there while any waits.</remarks>
 internal sealed class WaitingInputs(Shard shard)
 {
-    private readonly Queue<ShardInput> _inputs = new(0);
-    private ShardInput _first;
-    private bool _hasFirst;
+    private Queue<ShardInput>? _inputs;
+    private StrongBox<ShardInput>? _first;
     private long _bytes;
 
-    public int Count => _inputs.Count + (_hasFirst ? 1 : 0);
+    public int Count => (_inputs?.Count ?? 0) + (_first is null ? 0 : 1);
 
     /// <returns>false: too much waits already; the input is still the caller's.</returns>
     public bool TryEnqueue(in ShardInput input)
@@ -20,31 +20,35 @@ internal sealed class WaitingInputs(Shard shard)
         if (_bytes + input.Bytes > shard.Limits.DocumentWaitingBytesMax) return false;
         _bytes += input.Bytes;
         shard.HeldBytes += input.Bytes;
-        _inputs.Enqueue(input);
+        (_inputs ??= new Queue<ShardInput>(1)).Enqueue(input);
         return true;
     }
 
     /// <summary>Puts the input that was just taken out back to the front: it must wait for something else.</summary>
     public void PutBack(in ShardInput input)
     {
-        Debug.Assert(!_hasFirst, "one input is taken out at a time");
+        Debug.Assert(_first is null, "one input is taken out at a time");
         _bytes += input.Bytes;
         shard.HeldBytes += input.Bytes;
-        _first = input;
-        _hasFirst = true;
+        _first = new StrongBox<ShardInput>(input);
     }
 
     public bool TryDequeue(out ShardInput input)
     {
-        if (_hasFirst)
+        if (_first is { } first)
         {
-            input = _first;
-            _first = default;
-            _hasFirst = false;
+            input = first.Value;
+            _first = null;
         }
-        else if (!_inputs.TryDequeue(out input))
+        else if (_inputs is null)
         {
+            input = default;
             return false;
+        }
+        else
+        {
+            input = _inputs.Dequeue();
+            if (_inputs.Count == 0) _inputs = null;
         }
 
         _bytes -= input.Bytes;
