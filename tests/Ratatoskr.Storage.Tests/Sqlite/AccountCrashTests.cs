@@ -29,6 +29,7 @@ public sealed class AccountCrashTests
                     bool deleted = AccountCrashChild.IsDeleted(number);
                     if (deleted && number + AccountCrashChild.DeletedAfter <= answered[user]) Assert.Null(found);
                     else if (!deleted || number + AccountCrashChild.DeletedAfter > answered[user] + 1) Assert.Equal((2L, 2), (found!.Version, found.Acl.Count));
+                    if (AccountCrashChild.HasBlob(number)) await AssertHasBlobAsync(store, user, number, found);
                 }
 
                 // At most one registration was on its way for each.
@@ -39,6 +40,15 @@ public sealed class AccountCrashTests
         }
 
         AssertCounted(folder);
+    }
+
+    // The document has the blob for as long as it is there itself; the user let go of it, unless he was about to.
+    private static async Task AssertHasBlobAsync(SqliteAccountStore store, int user, int number, DocumentRecord? document)
+    {
+        BlobHash hash = AccountCrashChild.Blob(user, number);
+        Assert.Equal(AccountCrashChild.BlobSize, (await store.Blobs.FindAsync(hash, CancellationToken.None))!.Size);
+        IReadOnlyList<BlobHolder> holders = await store.Blobs.HoldersAsync(hash, 0, 10, CancellationToken.None);
+        Assert.Equal(document is null ? [] : [document.AutomergeId], holders.Select(h => h.Document));
     }
 
     // What triggers keep is what counting gives.
@@ -53,6 +63,7 @@ public sealed class AccountCrashTests
                  + (SELECT count(*) FROM documents AS d WHERE referrers <> (SELECT count(*) FROM acl_entries WHERE principal IN (d.name, d.automerge_id)))
             """;
         Assert.Equal(0L, command.ExecuteScalar());
+        Assert.Equal(0, BlobFolder.Miscounted(connection));
     }
 
     private static async Task RunAndKillAsync(string folder, int[] answered, int linesMin)
