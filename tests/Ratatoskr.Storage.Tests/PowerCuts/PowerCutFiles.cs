@@ -34,6 +34,9 @@ internal sealed class PowerCutFiles : IStoreFiles
 
     public long Free { get; set; } = long.MaxValue / 4;
 
+    /// <summary>Whether files may have second names.</summary>
+    public bool HasLinks { get; set; } = true;
+
     public long Steps => Interlocked.Read(ref _steps);
 
     public long Failures { get; private set; }
@@ -99,6 +102,37 @@ internal sealed class PowerCutFiles : IStoreFiles
             SimulatedFile file = new();
             Change(path, entries => entries[path] = new Entry(file));
             return new OpenFile(this, path, file);
+        }
+    }
+
+    public IStoreFile? OpenToRead(string path)
+    {
+        lock (_gate)
+        {
+            Step(path, isRead: true);
+            return FileExists(path) ? new OpenFile(this, path, Find(path)) : null;
+        }
+    }
+
+    public (long Length, DateTimeOffset WrittenAt)? Look(string path)
+    {
+        lock (_gate)
+        {
+            Step(path, isRead: true);
+            return FileExists(path) ? (Find(path).Length, DateTimeOffset.UnixEpoch) : null;
+        }
+    }
+
+    public LinkOutcome Link(string path, string name, DateTimeOffset writtenAt)
+    {
+        lock (_gate)
+        {
+            Step(name);
+            if (!HasLinks) return LinkOutcome.Unsupported;
+            if (_seen.ContainsKey(name)) return LinkOutcome.Exists;
+            Entry linked = new(Find(path));
+            Change(name, entries => entries[name] = linked);
+            return LinkOutcome.Linked;
         }
     }
 
@@ -263,13 +297,16 @@ internal sealed class PowerCutFiles : IStoreFiles
         }
 
         PowerCutFiles image = new(_random.Next());
+        Dictionary<SimulatedFile, SimulatedFile> left = [];       // a file with two names is still one
         foreach ((string path, Entry entry) in entries.OrderBy(one => one.Key, StringComparer.Ordinal))
         {
             // A name in a directory that is not there is nowhere.
             if (!IsReachable(entries, path)) continue;
-            Entry left = new(entry.File?.AfterPowerCut(_random));
-            image._seen[path] = left;
-            image._onDisk[path] = left;
+            SimulatedFile? file = null;
+            if (entry.File is not null && !left.TryGetValue(entry.File, out file)) left[entry.File] = file = entry.File.AfterPowerCut(_random);
+            Entry found = new(file);
+            image._seen[path] = found;
+            image._onDisk[path] = found;
         }
 
         return image;
@@ -303,9 +340,15 @@ internal sealed class PowerCutFiles : IStoreFiles
 
     private sealed class OpenFile(PowerCutFiles files, string path, SimulatedFile file) : IStoreFile
     {
+        public long Length => file.Length;
+
         public int Read(Span<byte> into, long offset) => files.ReadSegment(path, file, into, offset);
 
         public void Write(ReadOnlySpan<byte> bytes, long offset) => files.BeginWrite(path, file, bytes, offset);
+
+        public void StartWriting(long offset, long length)
+        {
+        }
 
         public void Sync()
         {

@@ -10,6 +10,7 @@ namespace Ratatoskr.Storage.Faster.Folders;
 internal sealed partial class DiskFiles : IStoreFiles
 {
     private const int ReadOnlyDirectory = 0x10000;   // O_RDONLY | O_DIRECTORY (Linux)
+    private const uint StartWritingOnly = 2;         // SYNC_FILE_RANGE_WRITE
 
     public static readonly DiskFiles Instance = new();
 
@@ -30,6 +31,38 @@ internal sealed partial class DiskFiles : IStoreFiles
         SafeFileHandle handle = File.OpenHandle(path, create ? FileMode.Create : FileMode.Open, FileAccess.ReadWrite);
         if (create && !OperatingSystem.IsWindows()) File.SetUnixFileMode(handle, UnixFileMode.UserRead | UnixFileMode.UserWrite);
         return new DiskFile(handle);
+    }
+
+    public IStoreFile? OpenToRead(string path)
+    {
+        try
+        {
+            return new DiskFile(File.OpenHandle(path, FileMode.Open, FileAccess.Read, FileShare.ReadWrite | FileShare.Delete));
+        }
+        catch (Exception e) when (e is FileNotFoundException or DirectoryNotFoundException)
+        {
+            return null;
+        }
+    }
+
+    public (long Length, DateTimeOffset WrittenAt)? Look(string path)
+    {
+        FileInfo file = new(path);
+        return file.Exists ? (file.Length, new DateTimeOffset(file.LastWriteTimeUtc, TimeSpan.Zero)) : null;
+    }
+
+    public LinkOutcome Link(string path, string name, DateTimeOffset writtenAt)
+    {
+        if (OperatingSystem.IsWindows()) return LinkOutcome.Unsupported;
+        File.SetLastWriteTimeUtc(path, writtenAt.UtcDateTime);
+        if (LinkFile(path, name) == 0) return LinkOutcome.Linked;
+        int error = Marshal.GetLastPInvokeError();
+        return error switch
+        {
+            17 => LinkOutcome.Exists,                             // EEXIST
+            1 or 18 or 31 or 38 or 45 or 95 => LinkOutcome.Unsupported, // EPERM, EXDEV, EMLINK, ENOSYS, EOPNOTSUPP (BSD, Linux)
+            _ => throw new IOException($"linking {path} as {name} failed: {Marshal.GetPInvokeErrorMessage(error)}"),
+        };
     }
 
     public void Move(string from, string to) => File.Move(from, to, overwrite: true);
@@ -94,11 +127,26 @@ internal sealed partial class DiskFiles : IStoreFiles
     [DefaultDllImportSearchPaths(DllImportSearchPath.SafeDirectories)]
     private static partial int CloseFile(int descriptor);
 
+    [LibraryImport("libc", EntryPoint = "link", SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
+    [DefaultDllImportSearchPaths(DllImportSearchPath.SafeDirectories)]
+    private static partial int LinkFile(string path, string name);
+
+    [LibraryImport("libc", EntryPoint = "sync_file_range")]
+    [DefaultDllImportSearchPaths(DllImportSearchPath.SafeDirectories)]
+    private static partial int SyncFileRange(SafeFileHandle file, long offset, long length, uint flags);
+
     private sealed class DiskFile(SafeFileHandle handle) : IStoreFile
     {
+        public long Length => RandomAccess.GetLength(handle);
+
         public int Read(Span<byte> into, long offset) => RandomAccess.Read(handle, into, offset);
 
         public void Write(ReadOnlySpan<byte> bytes, long offset) => RandomAccess.Write(handle, bytes, offset);
+
+        public void StartWriting(long offset, long length)
+        {
+            if (OperatingSystem.IsLinux()) _ = SyncFileRange(handle, offset, length, StartWritingOnly);
+        }
 
         public void Sync() => RandomAccess.FlushToDisk(handle);
 

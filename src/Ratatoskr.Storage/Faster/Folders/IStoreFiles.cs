@@ -22,6 +22,16 @@ internal interface IStoreFiles
     /// <summary>For reading and writing at any place. With <paramref name="create"/> it is made, and emptied if it was there.</summary>
     IStoreFile Open(string path, bool create);
 
+    /// <summary>For reading only.</summary>
+    /// <returns>null: there is no such file.</returns>
+    IStoreFile? OpenToRead(string path);
+
+    /// <returns>A file's length and when it was last written or touched; null: there is no such file.</returns>
+    (long Length, DateTimeOffset WrittenAt)? Look(string path);
+
+    /// <summary>Gives a file a second name, and its time of writing; durable when the directory was synced.</summary>
+    LinkOutcome Link(string path, string name, DateTimeOffset writtenAt);
+
     /// <summary>Renames a file within its directory, over another if there is one; durable when the directory was synced.</summary>
     void Move(string from, string to);
 
@@ -60,13 +70,29 @@ internal interface IHeldFile : IDisposable
 }
 
 /// <summary>An open file. Writes are durable after <see cref="Sync"/>.</summary>
-/// <remarks>One user at a time.</remarks>
+/// <remarks>Reads and writes of different places may be under way at once; nothing else.</remarks>
 internal interface IStoreFile : IDisposable
 {
+    long Length { get; }
+
     /// <returns>Bytes read; fewer than asked for only at the end of the file.</returns>
     int Read(Span<byte> into, long offset);
 
     void Write(ReadOnlySpan<byte> bytes, long offset);
 
+    /// <summary>Has the disk begin with what was written here, so that less is left to <see cref="Sync"/>. A hint.</summary>
+    void StartWriting(long offset, long length);
+
     void Sync();
+}
+
+internal enum LinkOutcome : byte
+{
+    Linked,
+
+    /// <summary>There is something of that name already.</summary>
+    Exists,
+
+    /// <summary>The file system has no second names, or not for this file.</summary>
+    Unsupported,
 }

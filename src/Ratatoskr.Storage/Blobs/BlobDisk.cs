@@ -1,0 +1,120 @@
+using Ratatoskr.Storage.Faster.Folders;
+
+namespace Ratatoskr.Storage.Blobs;
+
+/// <summary>
+/// The folder of blobs, and the threads that work in it: what the stage and the store of files share.
+/// <code>
+/// blobs/stage/                 uploads under way (StageNames)
+/// blobs/ab/cd/abcd…            whole blobs, named by their SHA-256
+/// </code>
+/// </summary>
+/// <remarks>Safe on any thread. Disposed after those that use it; what is under way is finished.</remarks>
+public sealed class BlobDisk : IDisposable
+{
+    private readonly DiskThreads _threads;
+    private readonly SemaphoreSlim _longTurns;
+    private readonly Lock _foldersGate = new();
+    private readonly HashSet<string> _folders = [];
+    private Func<long>? _available;
+    private long _expected;
+
+    public BlobDisk(BlobDiskOptions options)
+    {
+        ArgumentNullException.ThrowIfNull(options);
+        options.Validate();
+        Options = options;
+        Folder = Path.Combine(options.Folder, "blobs");
+        _longTurns = new SemaphoreSlim(Math.Max(1, options.Threads / 4));
+        _threads = new DiskThreads(options.Threads, options.PieceBytes);
+    }
+
+    internal BlobDiskOptions Options { get; }
+
+    internal IStoreFiles Files => Options.Files;
+
+    internal string Folder { get; }
+
+    public void Dispose()
+    {
+        _threads.Dispose();
+        _longTurns.Dispose();
+    }
+
+    /// <summary>Runs what waits for the disk or hashes for long, on one of the disk's threads.</summary>
+    /// <exception cref="StoreUnavailableException">The disk failed, or is full.</exception>
+    internal async ValueTask<TResult> RunAsync<TResult>(string operation, Func<PieceBuffers, TResult> work)
+    {
+        try
+        {
+            return await _threads.RunAsync(work).ConfigureAwait(false);
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            throw StoreUnavailableException.For(operation, Folder, e.Message, e);
+        }
+    }
+
+    /// <summary>As <see cref="RunAsync"/>, for what takes seconds: as many at a time as leave most threads to the others.</summary>
+    internal async ValueTask<TResult> RunLongAsync<TResult>(string operation, Func<PieceBuffers, TResult> work)
+    {
+        await _longTurns.WaitAsync().ConfigureAwait(false);
+        try
+        {
+            return await RunAsync(operation, work).ConfigureAwait(false);
+        }
+        finally
+        {
+            _longTurns.Release();
+        }
+    }
+
+    /// <summary>Makes a folder, and its name durable. Looked at once per folder and process. On a thread of the disk.</summary>
+    internal void Prepare(string folder)
+    {
+        lock (_foldersGate)
+        {
+            if (_folders.Contains(folder)) return;
+        }
+
+        // Also when it is there: whoever made it may have died, or not have come to it, before its name was on the disk.
+        if (folder != Options.Folder)
+        {
+            string parent = Path.GetDirectoryName(folder)!;
+            Prepare(parent);
+            Files.MakeDirectory(folder);
+            Files.SyncDirectory(parent);
+        }
+
+        lock (_foldersGate) _folders.Add(folder);
+    }
+
+    /// <summary>Sees to it that bytes that are about to come do not eat into the reserve, together with those that others expect.</summary>
+    /// <returns>To be disposed when they have come.</returns>
+    /// <exception cref="StoreUnavailableException">They would.</exception>
+    internal Expected Expect(long bytes)
+    {
+        long expected = Interlocked.Add(ref _expected, bytes);
+        try
+        {
+            long available = (_available ??= Files.AvailableBytesOf(Options.Folder))();
+            if (available - expected < Options.ReserveBytes)
+            {
+                throw StoreUnavailableException.For("write", Folder, $"{available >> 20} MiB are free and {Options.ReserveBytes >> 20} MiB are kept in reserve");
+            }
+
+            return new Expected(this, bytes);
+        }
+        catch (Exception e)
+        {
+            Interlocked.Add(ref _expected, -bytes);
+            if (e is IOException or UnauthorizedAccessException) throw StoreUnavailableException.For("write", Folder, e.Message, e);
+            throw;
+        }
+    }
+
+    internal readonly struct Expected(BlobDisk disk, long bytes) : IDisposable
+    {
+        public void Dispose() => Interlocked.Add(ref disk._expected, -bytes);
+    }
+}

@@ -1,0 +1,111 @@
+namespace Ratatoskr.Storage.Blobs;
+
+/// <summary>
+/// Threads for what waits for a disk or hashes for long, so that none of the pool's, which serve documents, are taken for it. Each has its own buffers. Started when there is
+/// work and nobody free; one that had none for a while ends.
+/// </summary>
+/// <remarks>Safe on any thread. The queue is as long as callers wait.</remarks>
+internal sealed class DiskThreads(int threadsMax, int pieceBytes) : IDisposable
+{
+    private const int StackBytes = 256 << 10;
+    private static readonly TimeSpan IdleMax = TimeSpan.FromSeconds(10);
+
+    private readonly object _gate = new();                        // also waited on
+    private readonly Queue<Job> _jobs = [];
+    private int _threads;
+    private int _idle;
+    private bool _isClosed;
+
+    /// <summary>Runs on one of the threads. What it throws comes back.</summary>
+    /// <exception cref="StoreUnavailableException">Closed.</exception>
+    public Task<TResult> RunAsync<TResult>(Func<PieceBuffers, TResult> work)
+    {
+        Job<TResult> job = new(work);
+        lock (_gate)
+        {
+            if (_isClosed) throw new StoreUnavailableException("the blobs' folder is closed");
+            _jobs.Enqueue(job);
+            if (_idle < _jobs.Count && _threads < threadsMax)
+            {
+                _threads++;
+                new Thread(Run, StackBytes) { IsBackground = true, Name = "blobs" }.Start();
+            }
+
+            Monitor.Pulse(_gate);
+        }
+
+        return job.Result;
+    }
+
+    /// <summary>What is queued is still done.</summary>
+    public void Dispose()
+    {
+        lock (_gate)
+        {
+            _isClosed = true;
+            Monitor.PulseAll(_gate);
+        }
+    }
+
+    private void Run()
+    {
+        PieceBuffers buffers = new(pieceBytes);
+        while (Next() is { } job) job.Run(buffers);
+    }
+
+    private Job? Next()
+    {
+        lock (_gate)
+        {
+            bool woken = true;
+            while (_jobs.Count == 0)
+            {
+                if (_isClosed || !woken)
+                {
+                    _threads--;
+                    return null;
+                }
+
+                _idle++;
+                woken = Monitor.Wait(_gate, IdleMax);
+                _idle--;
+            }
+
+            return _jobs.Dequeue();
+        }
+    }
+
+    private abstract class Job
+    {
+        public abstract void Run(PieceBuffers buffers);
+    }
+
+    private sealed class Job<TResult>(Func<PieceBuffers, TResult> work) : Job
+    {
+        private readonly TaskCompletionSource<TResult> _result = new(TaskCreationOptions.RunContinuationsAsynchronously);
+
+        public Task<TResult> Result => _result.Task;
+
+        public override void Run(PieceBuffers buffers)
+        {
+            try
+            {
+                _result.SetResult(work(buffers));
+            }
+            catch (Exception e)
+            {
+                _result.SetException(e);
+            }
+        }
+    }
+}
+
+/// <summary>Two buffers of a piece each, a thread's own; the second one is for comparing.</summary>
+internal sealed class PieceBuffers(int bytes)
+{
+    private byte[]? _second;
+
+    public byte[] First { get; } = new byte[bytes];
+
+    public byte[] Second => _second ??= new byte[bytes];
+}

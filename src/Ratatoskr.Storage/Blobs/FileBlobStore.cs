@@ -1,0 +1,161 @@
+using System.IO.Pipelines;
+using System.Runtime.CompilerServices;
+using Ratatoskr.Engine.Storage;
+using Ratatoskr.Storage.Faster.Folders;
+
+namespace Ratatoskr.Storage.Blobs;
+
+/// <summary>
+/// Blobs as files, <c>blobs/ab/cd/abcd…</c>: a name of 64 digits in two folders of its first digits, 65,536 in all. A blob comes by a second name of the staged file, so nothing is copied; where the file
+/// system has no second names, by a copy under another name and a rename. Folders are never removed.
+/// </summary>
+/// <remarks>Safe on any thread.</remarks>
+public sealed class FileBlobStore : IBlobStore
+{
+    // Beside the blob, of no hash: a listing passes it by, the next attempt writes over it.
+    private const string CopySuffix = ".copy";
+
+    private readonly BlobDisk _disk;
+
+    /// <param name="disk">Stays the caller's.</param>
+    public FileBlobStore(BlobDisk disk)
+    {
+        ArgumentNullException.ThrowIfNull(disk);
+        _disk = disk;
+    }
+
+    public async ValueTask PutAsync(StagedBlob staged, CancellationToken stop)
+    {
+        ArgumentNullException.ThrowIfNull(staged);
+        await _disk.RunAsync("putting a blob", buffers => Put(staged, buffers)).ConfigureAwait(false);
+    }
+
+    public async ValueTask<IBlobContent?> OpenAsync(BlobHash hash, CancellationToken stop)
+    {
+        IStoreFile? file = await _disk.RunAsync("opening a blob", _ => _disk.Files.OpenToRead(PathOf(hash))).ConfigureAwait(false);
+        return file is null ? null : new FileBlobContent(_disk, file);
+    }
+
+    public async ValueTask<bool> DeleteAsync(BlobHash hash, CancellationToken stop) => await _disk.RunAsync("deleting a blob", _ =>
+    {
+        string path = PathOf(hash);
+        if (!_disk.Files.FileExists(path)) return false;
+        _disk.Files.Delete(path);
+        return true;
+    }).ConfigureAwait(false);
+
+    public async IAsyncEnumerable<StoredBlob> ListAsync([EnumeratorCancellation] CancellationToken stop)
+    {
+        foreach (string outer in await FoldersAsync(_disk.Folder).ConfigureAwait(false))
+        {
+            foreach (string inner in await FoldersAsync(outer).ConfigureAwait(false))
+            {
+                stop.ThrowIfCancellationRequested();
+                foreach (StoredBlob blob in await _disk.RunAsync("listing blobs", _ => BlobsIn(inner)).ConfigureAwait(false)) yield return blob;
+            }
+        }
+    }
+
+    internal string PathOf(BlobHash hash)
+    {
+        string name = hash.ToString();
+        return Path.Combine(_disk.Folder, name[..2], name[2..4], name);
+    }
+
+    private bool Put(StagedBlob staged, PieceBuffers buffers)
+    {
+        string path = PathOf(staged.Hash), folder = Path.GetDirectoryName(path)!;
+        _disk.Prepare(folder);
+        switch (_disk.Files.Link(staged.Path, path, _disk.Options.Time.GetUtcNow()))
+        {
+            case LinkOutcome.Unsupported when _disk.Files.Look(path)?.Length != staged.Length:
+                Copy(staged, path, buffers);
+                break;
+            case LinkOutcome.Exists when _disk.Files.Look(path)?.Length != staged.Length:
+                // A whole one comes in the place of one that somebody or something has cut.
+                Copy(staged, path, buffers);
+                break;
+        }
+
+        // Also when it was there: who put it may not have come to this yet.
+        _disk.Files.SyncDirectory(folder);
+        return true;
+    }
+
+    private void Copy(StagedBlob staged, string path, PieceBuffers buffers)
+    {
+        using BlobDisk.Expected expected = _disk.Expect(staged.Length);
+        string copy = $"{path}.{staged.Id:N}{CopySuffix}";
+        using (IStoreFile from = _disk.Files.OpenToRead(staged.Path) ?? throw new FileNotFoundException("a staged blob is not there", staged.Path))
+        using (IStoreFile to = _disk.Files.Open(copy, create: true))
+        {
+            for (long offset = 0; offset < staged.Length;)
+            {
+                int count = from.Read(buffers.First, offset);
+                if (count == 0) throw new IOException($"a staged blob ends before its {staged.Length} bytes: {staged.Path}");
+                to.Write(buffers.First.AsSpan(0, count), offset);
+                offset += count;
+            }
+
+            to.Sync();
+        }
+
+        _disk.Files.Move(copy, path);
+    }
+
+    private ValueTask<List<string>> FoldersAsync(string folder) => _disk.RunAsync<List<string>>("listing blobs", _ =>
+        _disk.Files.DirectoryExists(folder) ? [.. _disk.Files.DirectoriesIn(folder).Where(child => IsHex(Path.GetFileName(child)))] : []);
+
+    private List<StoredBlob> BlobsIn(string folder)
+    {
+        List<StoredBlob> blobs = [];
+        foreach (string file in _disk.Files.FilesIn(folder))
+        {
+            // One that is not in its place would not be found under its name.
+            if (!BlobHash.TryParse(Path.GetFileName(file), out BlobHash hash) || PathOf(hash) != file) continue;
+            if (_disk.Files.Look(file) is { } look) blobs.Add(new StoredBlob(hash, look.Length, look.WrittenAt));
+        }
+
+        return blobs;
+    }
+
+    private static bool IsHex(string name) => name.Length == 2 && char.IsAsciiHexDigitLower(name[0]) && char.IsAsciiHexDigitLower(name[1]);
+}
+
+/// <summary>A blob's file, open: it can be read to its end also when it is deleted meanwhile.</summary>
+/// <remarks>One reader at a time.</remarks>
+internal sealed class FileBlobContent(BlobDisk disk, IStoreFile file) : IBlobContent
+{
+    public const int PieceBytes = 64 << 10;
+
+    public long Length { get; } = file.Length;
+
+    public Uri? Address(string contentType, string contentDisposition) => null;
+
+    public async ValueTask SendAsync(long offset, long length, PipeWriter to, CancellationToken stop)
+    {
+        ArgumentNullException.ThrowIfNull(to);
+        ArgumentOutOfRangeException.ThrowIfNegative(offset);
+        ArgumentOutOfRangeException.ThrowIfNegative(length);
+        ArgumentOutOfRangeException.ThrowIfGreaterThan(length, Length - offset);
+        for (long end = offset + length; offset < end;)
+        {
+            Memory<byte> memory = to.GetMemory((int)Math.Min(end - offset, PieceBytes));
+            int wanted = (int)Math.Min(end - offset, Math.Min(memory.Length, PieceBytes));
+            long from = offset;
+            int count = await disk.RunAsync("reading a blob", _ => file.Read(memory.Span[..wanted], from)).ConfigureAwait(false);
+            if (count == 0) throw StoreUnavailableException.For("reading a blob", disk.Folder, "the file has become shorter");
+            to.Advance(count);
+            offset += count;
+            FlushResult flushed = await to.FlushAsync(stop).ConfigureAwait(false);
+            if (flushed.IsCompleted) return;
+            stop.ThrowIfCancellationRequested();
+        }
+    }
+
+    public ValueTask DisposeAsync()
+    {
+        file.Dispose();
+        return ValueTask.CompletedTask;
+    }
+}
