@@ -13,7 +13,7 @@ namespace Ratatoskr.Http;
 public sealed class Cors(IReadOnlyList<string> allowed)
 {
     private const string Methods = "GET, HEAD, POST, PUT, DELETE, OPTIONS";
-    private const string Exposed = "ETag, Retry-After, Content-Disposition, WWW-Authenticate";
+    private const string Exposed = "ETag, Retry-After, Content-Disposition, WWW-Authenticate, Content-Length, Content-Range, Accept-Ranges";
 
     // Asked again once in so many seconds: browsers keep less anyway.
     private const string MaxAgeSeconds = "7200";

@@ -22,6 +22,9 @@ public sealed class BlobLibrary
     /// <summary>Whoever knows the hash may read.</summary>
     public bool IsCapability => _options.Rule == BlobRule.Capability;
 
+    /// <summary>What somebody hears of a blob that is not there, or not for him.</summary>
+    public static BlobRefusal Hidden(Principal principal) => BlobAccess.Hidden(principal);
+
     /// <summary>A blob that the principal may read.</summary>
     /// <param name="document">The one document to look at, which the caller may read; null for any.</param>
     public async ValueTask<BlobAnswer<ReadableBlob>> FindAsync(Principal principal, BlobHash hash, DocumentRecord? document, CancellationToken stop) =>

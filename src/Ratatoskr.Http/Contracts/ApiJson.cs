@@ -23,6 +23,16 @@ internal sealed record StatusBody(string Status);
 [JsonSerializable(typeof(ExpirationBody))]
 [JsonSerializable(typeof(ContentBody))]
 [JsonSerializable(typeof(HistoryBody))]
+[JsonSerializable(typeof(BlobClaimBody))]
+[JsonSerializable(typeof(DocumentBlobClaimBody))]
+[JsonSerializable(typeof(BlobListBody))]
+[JsonSerializable(typeof(DocumentBlobListBody))]
+[JsonSerializable(typeof(UploadBody))]
+[JsonSerializable(typeof(ChunkBody))]
+[JsonSerializable(typeof(UploadStateBody))]
+[JsonSerializable(typeof(UploadedBody))]
+[JsonSerializable(typeof(BlobLinkBody))]
+[JsonSerializable(typeof(BlobErrorBody))]
 internal sealed partial class ApiJson : JsonSerializerContext
 {
     /// <summary>How documents' own JSON is written: as it is, since it is never put into a page.</summary>

@@ -28,7 +28,8 @@ internal sealed record UserInfoBody(string Id, string? Email, string? Name, stri
 internal sealed record QuotasBody(long MaxDocuments, long MaxDocumentSize, long MaxTotalStorage, long MaxBlobStorage, long MaxBlobSize);
 
 /// <param name="Storage">Bytes of all documents together.</param>
-internal sealed record UsageBody(long Documents, long Storage);
+/// <param name="BlobStorage">Bytes of the blobs that the user or his documents have claimed, and of uploads under way.</param>
+internal sealed record UsageBody(long Documents, long Storage, long BlobStorage);
 
 internal sealed record ApiTokenRequest
 {

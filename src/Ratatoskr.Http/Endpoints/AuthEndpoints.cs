@@ -274,7 +274,7 @@ public static partial class AuthEndpoints
         await context.Response.WriteAsJsonAsync(new UserInfoBody(
             body.Id, body.Email, body.Name, body.UserDocumentId,
             new QuotasBody(quotas.MaxDocuments, quotas.MaxDocumentSize, quotas.MaxTotalStorage, quotas.MaxBlobStorage, quotas.MaxBlobSize),
-            new UsageBody(usage.Documents, usage.StorageBytes)), AuthJson.Default.UserInfoBody).ConfigureAwait(false);
+            new UsageBody(usage.Documents, usage.StorageBytes, usage.BlobBytes)), AuthJson.Default.UserInfoBody).ConfigureAwait(false);
     }
 
     private static Task WriteTokenAsync(HttpContext context, IssuedToken issued, UserRecord user)

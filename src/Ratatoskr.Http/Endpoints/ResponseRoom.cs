@@ -54,10 +54,13 @@ public sealed class ResponseRoom
     internal long Stalled => _stalled.Total;
 
     /// <summary>The place of a request's answer, empty at first.</summary>
-    internal ResponsePlace Of(HttpContext context, Principal principal)
+    internal ResponsePlace Of(HttpContext context, Principal principal) => Of(context, principal.Id);
+
+    /// <param name="holder">Whose share it is of: a user's id, or an address.</param>
+    internal ResponsePlace Of(HttpContext context, string holder)
     {
         if (context.Features.Get<ResponsePlace>() is { } place) return place;
-        place = new ResponsePlace(this, context, principal.Id, _time.GetTimestamp());
+        place = new ResponsePlace(this, context, holder, _time.GetTimestamp());
         context.Features.Set(place);
         context.Response.RegisterForDispose(place);
         return place;

@@ -29,6 +29,9 @@ public sealed class RestLimits(RateLimiter limiter, ClientAddress clients, TimeP
     /// <summary>One document created by a user.</summary>
     internal ApiAnswer? Creation(Principal principal) => Take(RateLimitKind.UserDocuments, principal);
 
+    /// <summary>Whom a request without credentials is counted for.</summary>
+    internal string AddressOf(HttpContext context) => clients.KeyOf(context.Connection.RemoteIpAddress, context.Request.Headers["X-Forwarded-For"]);
+
     private async Task WithCredentialsAsync(HttpContext context, string address, RequestDelegate next)
     {
         if (!limiter.HasRoom(RateLimitKind.FailedCredentials, address, Now, out int retryAfter))
@@ -47,6 +50,4 @@ public sealed class RestLimits(RateLimiter limiter, ClientAddress clients, TimeP
         limiter.TryTake(kind, key, 1, Now, out retryAfter);
 
     private Timestamp Now => new(time.GetUtcNow().ToUnixTimeMilliseconds());
-
-    private string AddressOf(HttpContext context) => clients.KeyOf(context.Connection.RemoteIpAddress, context.Request.Headers["X-Forwarded-For"]);
 }

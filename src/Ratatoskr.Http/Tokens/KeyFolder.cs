@@ -5,7 +5,7 @@ namespace Ratatoskr.Http.Tokens;
 
 /// <summary>
 /// The folder with the server's own keys: one file per purpose, so that one key never does two jobs. A file holds the key in hexadecimal and belongs to the
-/// server's user alone. Backups leave the folder out: without it sessions end and API tokens no longer match, and nothing else is lost.
+/// server's user alone. Backups leave the folder out: without it sessions and links end and API tokens no longer match, and nothing else is lost.
 /// </summary>
 /// <remarks>Used at the start, by the one process that holds the data folder.</remarks>
 /// <param name="folder">It must be there.</param>
@@ -14,6 +14,7 @@ public sealed class KeyFolder(string folder, DurableWrite write)
 {
     public const string SessionSigning = "session-signing";
     public const string TokenHashing = "token-hashing";
+    public const string LinkSigning = "link-signing";
 
     /// <summary>Bytes of a key; what HMAC-SHA256 puts out, below which a key would be the weaker part.</summary>
     public const int KeyBytesMin = 32;

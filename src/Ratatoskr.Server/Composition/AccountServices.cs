@@ -35,6 +35,7 @@ internal sealed partial class AccountServices : IAsyncDisposable
         KeyFolder keys = new(keyFolder, DurableFiles.Replace);
         Sessions = new SessionTokens(options.Accounts.JwtSecret ?? keys.Open(KeyFolder.SessionSigning));
         Tokens = new ApiTokens(keys.Open(KeyFolder.TokenHashing));
+        Links = new BlobLinks(keys.Open(KeyFolder.LinkSigning));
         Authenticator = new AccountAuthenticator(store, Sessions, Tokens, TimeProvider.System);
         Ledger = new QuotaLedger(store);
         Access = new AccessResolver(store, control, Ledger);
@@ -50,6 +51,10 @@ internal sealed partial class AccountServices : IAsyncDisposable
     public SessionTokens Sessions { get; }
 
     public ApiTokens Tokens { get; }
+
+    public BlobLinks Links { get; }
+
+    public IBlobIndex BlobIndex => _store.Blobs;
 
     public AccountAuthenticator Authenticator { get; }
 

@@ -27,6 +27,8 @@ internal sealed class EngineHost(ServerOptions options) : IEngineHost, ISyncEndp
 
     public AccountServices? Accounts { get; private set; }
 
+    public BlobServices? Blobs { get; private set; }
+
     public DocumentContents Contents => _engine!.Contents;
 
     public string? NotReadyBecause => _engine is null ? "the engine starts" : null;
@@ -67,7 +69,9 @@ internal sealed class EngineHost(ServerOptions options) : IEngineHost, ISyncEndp
             }),
         });
         _engine.Metrics.Meter.ShowLevel("ratatoskr.control_log.waiting", "{change}", "changes of access that are not in force yet", () => control.Waiting);
-        if (Accounts is not null) Connect(Accounts, _engine);
+        if (Accounts is null) return;
+        Connect(Accounts, _engine);
+        Blobs = await BlobServices.OpenAsync(options, Accounts, _engine.Metrics.Meter, loggers, cancel).ConfigureAwait(false);
     }
 
     public Task CommitAsync(CancellationToken cancel) => _engine!.CommitAsync(cancel);
@@ -77,6 +81,7 @@ internal sealed class EngineHost(ServerOptions options) : IEngineHost, ISyncEndp
     public async ValueTask DisposeAsync()
     {
         if (_engine is not null) await _engine.DisposeAsync().ConfigureAwait(false);
+        if (Blobs is not null) await Blobs.DisposeAsync().ConfigureAwait(false);
         if (Accounts is not null) await Accounts.DisposeAsync().ConfigureAwait(false);
         if (_store is not null) await _store.DisposeAsync().ConfigureAwait(false);
     }

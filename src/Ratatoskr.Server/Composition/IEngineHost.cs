@@ -14,6 +14,9 @@ internal interface IEngineHost : IReadiness, IAsyncDisposable
     /// <summary>Users, their credentials and their documents, once started; null in open mode.</summary>
     AccountServices? Accounts { get; }
 
+    /// <summary>Files by the hash of their bytes, once started; null in open mode: they are somebody's.</summary>
+    BlobServices? Blobs { get; }
+
     /// <summary>What documents hold, for the API. Once started.</summary>
     DocumentContents Contents { get; }
 

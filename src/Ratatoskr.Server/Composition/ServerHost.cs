@@ -172,7 +172,8 @@ internal sealed class ServerHost : IAsyncDisposable
             MapOperations(routes);
             routes.MapAuth(_auth);
             routes.MapDocuments(new DocumentApi(_auth.Bearer, accounts.Directory, _engine.Contents, limits, room, TimeProvider.System, RandomNumberGenerator.Fill));
-            routes.MapLater(_auth.Bearer);
+            routes.MapBlobs(new BlobApi(
+                _auth.Bearer, _engine.Blobs!.Service, accounts.Directory, limits, room, _publicAddress, accounts.Links, TimeProvider.System, RandomNumberGenerator.Fill));
             routes.MapOpenApi();
         });
     }

@@ -13,7 +13,6 @@ internal sealed record AccountSettings
 {
     private const string Hidden = "(hidden)";
 
-    // What one blob and all blobs of a user may take; theirs are not settings yet.
     private const long BlobStorageDefault = 5L << 30;
     private const long BlobSizeDefault = 1L << 30;
 
@@ -35,6 +34,8 @@ internal sealed record AccountSettings
     public UserQuotas DefaultQuotas { get; init; } = new(10_000, 10L << 20, 1L << 30, BlobStorageDefault, BlobSizeDefault);
 
     public RateLimits RateLimits { get; init; } = new();
+
+    public BlobSettings Blobs { get; init; } = new();
 
     /// <summary>Whether the address in front of the world is more than this machine: then the development provider signs nobody in.</summary>
     public bool IsBehindSomething => Clients.HasProxies || BaseUrl is { IsLoopback: false };
@@ -58,7 +59,10 @@ internal sealed record AccountSettings
                 MaxDocuments = Number("DEFAULT_MAX_DOCUMENTS", defaults.DefaultQuotas.MaxDocuments),
                 MaxDocumentSize = Number("DEFAULT_MAX_DOCUMENT_SIZE", defaults.DefaultQuotas.MaxDocumentSize),
                 MaxTotalStorage = Number("DEFAULT_MAX_TOTAL_STORAGE", defaults.DefaultQuotas.MaxTotalStorage),
+                MaxBlobStorage = Number("DEFAULT_MAX_BLOB_STORAGE", defaults.DefaultQuotas.MaxBlobStorage),
+                MaxBlobSize = Number("DEFAULT_MAX_BLOB_SIZE", defaults.DefaultQuotas.MaxBlobSize),
             },
+            Blobs = BlobSettings.Read(text),
             RateLimits = defaults.RateLimits with
             {
                 AnonymousConnections = Rate("ANON_RATE_LIMIT_CONNECTIONS", defaults.RateLimits.AnonymousConnections),

@@ -9,6 +9,7 @@ using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Logging.Abstractions;
 using Ratatoskr.Engine;
 using Ratatoskr.Engine.Access;
+using Ratatoskr.Engine.Blobs;
 using Ratatoskr.Engine.Limits;
 using Ratatoskr.Engine.Storage;
 using Ratatoskr.Http.Endpoints;
@@ -16,6 +17,7 @@ using Ratatoskr.Http.Oidc;
 using Ratatoskr.Http.OpenApi;
 using Ratatoskr.Http.Tokens;
 using Ratatoskr.Protocol.Identifiers;
+using Ratatoskr.Storage.Blobs;
 using Ratatoskr.Storage.Embedded;
 using Ratatoskr.Storage.InMemory;
 using Ratatoskr.Storage.Sqlite;
@@ -34,6 +36,8 @@ public sealed class RestServer : IAsyncDisposable
     private AuthServices _auth = null!;
     private QuotaLedger _ledger = null!;
     private readonly PublicAddress _address = new(null);
+    private BlobDisk _disk = null!;
+    private FileBlobStage _stage = null!;
 
     private RestServer(RestServerOptions options) => _options = options;
 
@@ -50,6 +54,16 @@ public sealed class RestServer : IAsyncDisposable
     internal DocumentDirectory Directory_ { get; private set; } = null!;
 
     internal ResponseRoom Room { get; private set; } = null!;
+
+    internal BlobService Blobs { get; private set; } = null!;
+
+    internal IBlobStage Stage { get; private set; } = null!;
+
+    internal IBlobStore Store { get; private set; } = null!;
+
+    internal NotedLog BlobLog { get; } = new();
+
+    internal string Folder => _folder;
 
     internal EndpointDataSource Endpoints => _app.Services.GetRequiredService<EndpointDataSource>();
 
@@ -103,6 +117,8 @@ public sealed class RestServer : IAsyncDisposable
         await Engine.DisposeAsync();
         _ledger.Dispose();
         await Accounts.DisposeAsync();
+        _stage.Dispose();
+        _disk.Dispose();
         Directory.Delete(_folder, recursive: true);
     }
 
@@ -149,6 +165,24 @@ public sealed class RestServer : IAsyncDisposable
             Time = Clock,
         });
         Room = new ResponseRoom(_options.ResponseBytes, Clock, new System.Diagnostics.Metrics.Meter("Ratatoskr.Test")) { StallMax = _options.StallMax };
+        _disk = new BlobDisk(new BlobDiskOptions { Folder = _folder, Time = Clock, ReserveBytes = 0 });
+        _stage = new FileBlobStage(_disk);
+        Stage = _options.Stage?.Invoke(_stage) ?? _stage;
+        Store = _options.Store?.Invoke(new FileBlobStore(_disk)) ?? new FileBlobStore(_disk);
+        Blobs = new BlobService(new BlobOptions
+        {
+            Stage = Stage,
+            Store = Store,
+            Index = Accounts.Blobs,
+            Accounts = Accounts,
+            Access = access,
+            Time = Clock,
+            FillRandom = RandomNumberGenerator.Fill,
+            Log = new BlobLog(BlobLog),
+            Metrics = new BlobMetrics(new System.Diagnostics.Metrics.Meter("Ratatoskr.Test")),
+            Rule = _options.Rule,
+        });
+        await Blobs.Uploads.RecoverAsync(CancellationToken.None);
         DocumentApi api = new(_auth.Bearer, Directory_, Engine.Contents, limits, Room, Clock, RandomNumberGenerator.Fill);
 
         WebApplicationBuilder builder = WebApplication.CreateEmptyBuilder(new WebApplicationOptions());
@@ -163,7 +197,7 @@ public sealed class RestServer : IAsyncDisposable
         _app.MapOpenApi();
         _app.MapAuth(_auth);
         _app.MapDocuments(api);
-        _app.MapLater(api.Authentication);
+        _app.MapBlobs(new BlobApi(_auth.Bearer, Blobs, Directory_, limits, Room, _address, new BlobLinks(_key), Clock, RandomNumberGenerator.Fill));
         await _app.StartAsync();
         _address.Listening = Address = new Uri(_app.Urls.First());
         _description = new OpenApiReading(OpenApiDocument.Build());
@@ -186,6 +220,14 @@ internal sealed record RestServerOptions
     public long ResponseBytes { get; init; } = 128 << 20;
 
     public TimeSpan StallMax { get; init; } = TimeSpan.FromSeconds(30);
+
+    public BlobRule Rule { get; init; }
+
+    /// <summary>What is put before the stage of blobs.</summary>
+    public Func<IBlobStage, IBlobStage>? Stage { get; init; }
+
+    /// <summary>What is put before the store of blobs.</summary>
+    public Func<IBlobStore, IBlobStore>? Store { get; init; }
 }
 
 /// <summary>Goes on when the test says so.</summary>
@@ -212,6 +254,9 @@ internal sealed class RestUser(RestServer server, string id, string token)
     public Task<RestAnswer> PostAsync(string path, string json) => server.SendAsync(HttpMethod.Post, path, token, Json(json));
 
     public Task<RestAnswer> PutAsync(string path, string json, params (string Name, string Value)[] headers) => server.SendAsync(HttpMethod.Put, path, token, Json(json), headers);
+
+    public Task<RestAnswer> SendAsync(HttpMethod method, string path, HttpContent? body = null, params (string Name, string Value)[] headers) =>
+        server.SendAsync(method, path, token, body, headers);
 
     /// <summary>Registers a document and gives its id.</summary>
     public async Task<string> CreateAsync(string json = "{}")

@@ -1,0 +1,64 @@
+using System.Diagnostics.Metrics;
+using System.Security.Cryptography;
+using Microsoft.Extensions.Logging;
+using Ratatoskr.Engine.Blobs;
+using Ratatoskr.Storage.Blobs;
+using Ratatoskr.Server.Configuration;
+
+namespace Ratatoskr.Server.Composition;
+
+/// <summary>Blobs: where their bytes wait and lie, and who looks after them.</summary>
+internal sealed class BlobServices : IAsyncDisposable
+{
+    private readonly BlobDisk _disk;
+    private readonly FileBlobStage _stage;
+    private readonly CancellationTokenSource _stop = new();
+    private Task _collecting = Task.CompletedTask;
+
+    private BlobServices(ServerOptions options, AccountServices accounts, Meter meter, ILoggerFactory loggers)
+    {
+        _disk = new BlobDisk(new BlobDiskOptions { Folder = options.DataDirectory, Logger = loggers.CreateLogger("Ratatoskr.Storage") });
+        _stage = new FileBlobStage(_disk);
+        Service = new BlobService(new BlobOptions
+        {
+            Stage = _stage,
+            Store = new FileBlobStore(_disk),
+            Index = accounts.BlobIndex,
+            Accounts = accounts.Store,
+            Access = accounts.Access,
+            Time = TimeProvider.System,
+            FillRandom = RandomNumberGenerator.Fill,
+            Log = new BlobLog(loggers.CreateLogger("Ratatoskr.Blobs")),
+            Metrics = new BlobMetrics(meter),
+            Rule = options.Accounts.Blobs.Rule,
+        });
+    }
+
+    public BlobService Service { get; }
+
+    /// <summary>Mends what the last stop left, before anybody is served.</summary>
+    public static async Task<BlobServices> OpenAsync(ServerOptions options, AccountServices accounts, Meter meter, ILoggerFactory loggers, CancellationToken cancel)
+    {
+        BlobServices services = new(options, accounts, meter, loggers);
+        try
+        {
+            await services.Service.Uploads.RecoverAsync(cancel).ConfigureAwait(false);
+            services._collecting = services.Service.Collector.RunAsync(services._stop.Token);
+            return services;
+        }
+        catch
+        {
+            await services.DisposeAsync().ConfigureAwait(false);
+            throw;
+        }
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        await _stop.CancelAsync().ConfigureAwait(false);
+        await _collecting.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        _stop.Dispose();
+        _stage.Dispose();
+        _disk.Dispose();
+    }
+}
