@@ -42,9 +42,9 @@ public sealed class BlobLibrary
     /// <summary>Makes a blob that the principal may read his own claim.</summary>
     public async ValueTask<BlobAnswer<BlobClaim>> ClaimAsync(Principal principal, BlobHash hash, DocumentRecord? document, CancellationToken stop)
     {
-        if (MayNotWrite(principal) is { } scope) return Counted<BlobClaim>(scope);
+        if (MayNotWrite(principal) is { } scope) return Counted(scope);
         BlobAnswer<ReadableBlob> found = await _access.FindAsync(principal, hash, document, stop);
-        if (found.Value is not { } blob) return Counted<BlobClaim>(found.Refusal!);
+        if (found.Value is not { } blob) return Counted(found.Refusal!);
         using KeyedGate<BlobHash>.Turn alone = await _hashes.EnterAsync(hash, stop);
         RoomOutcome outcome = await _options.Index.ClaimAsync(principal.Id, hash, blob.MimeType, _options.Time.GetUtcNow(), CancellationToken.None);
         return await ClaimedAsync(outcome, principal, hash, "You have already claimed this blob", stop);
@@ -54,7 +54,7 @@ public sealed class BlobLibrary
     public async ValueTask<BlobAnswer<BlobClaim>> ClaimForAsync(Principal principal, DocumentRecord document, BlobHash hash, CancellationToken stop)
     {
         BlobAnswer<ReadableBlob> found = await _access.FindAsync(principal, hash, document: null, stop);
-        if (found.Value is not { } blob) return Counted<BlobClaim>(found.Refusal!);
+        if (found.Value is not { } blob) return Counted(found.Refusal!);
         using KeyedGate<BlobHash>.Turn alone = await _hashes.EnterAsync(hash, stop);
         RoomOutcome outcome = await _options.Index.ClaimAsync(document.AutomergeId, hash, blob.MimeType, _options.Time.GetUtcNow(), CancellationToken.None);
         return await ClaimedAsync(outcome, principal, hash, "The document has already claimed this blob", stop);
@@ -62,23 +62,23 @@ public sealed class BlobLibrary
 
     public async ValueTask<BlobRefusal?> ReleaseAsync(Principal principal, BlobHash hash, CancellationToken stop)
     {
-        if (MayNotWrite(principal) is { } scope) return scope;
+        if (MayNotWrite(principal) is { } scope) return Counted(scope);
         return await _options.Index.ReleaseAsync(principal.Id, hash, _options.Time.GetUtcNow(), stop)
             ? null
-            : new BlobRefusal(BlobRefusalKind.NotFound, "You have not claimed this blob");
+            : Counted(new BlobRefusal(BlobRefusalKind.NotFound, "You have not claimed this blob"));
     }
 
     /// <param name="document">He may write it.</param>
     public async ValueTask<BlobRefusal?> ReleaseForAsync(DocumentRecord document, BlobHash hash, CancellationToken stop) =>
         await _options.Index.ReleaseAsync(document.AutomergeId, hash, _options.Time.GetUtcNow(), stop)
             ? null
-            : new BlobRefusal(BlobRefusalKind.NotFound, "Document has not claimed this blob");
+            : Counted(new BlobRefusal(BlobRefusalKind.NotFound, "Document has not claimed this blob"));
 
     /// <summary>The principal's own claims.</summary>
     public async ValueTask<BlobAnswer<ClaimPage>> ListAsync(Principal principal, int limit, int offset, CancellationToken stop)
     {
-        if ((principal.Scopes.Documents & Permission.Read) == 0 || !principal.Scopes.IsForAllDocuments) return new BlobRefusal(BlobRefusalKind.InsufficientScope, "read");
-        if (await _options.Accounts.FindUserAsync(principal.Id, stop) is not { } user) return new BlobRefusal(BlobRefusalKind.Unauthorized, "Authentication required");
+        if ((principal.Scopes.Documents & Permission.Read) == 0 || !principal.Scopes.IsForAllDocuments) return Counted(new BlobRefusal(BlobRefusalKind.InsufficientScope, "read"));
+        if (await _options.Accounts.FindUserAsync(principal.Id, stop) is not { } user) return Counted(new BlobRefusal(BlobRefusalKind.Unauthorized, "Authentication required"));
         return new ClaimPage(await _options.Index.ListAsync(principal.Id, limit, offset, stop), user.Quotas.MaxBlobStorage);
     }
 
@@ -106,19 +106,25 @@ public sealed class BlobLibrary
             case RoomResult.Done:
                 return outcome.Claim!;
             case RoomResult.AlreadyClaimed:
-                return Counted<BlobClaim>(new BlobRefusal(BlobRefusalKind.AlreadyClaimed, already));
+                return Counted(new BlobRefusal(BlobRefusalKind.AlreadyClaimed, already));
             case RoomResult.NotFound:
-                return Counted<BlobClaim>(BlobAccess.Hidden(principal));
+                return Counted(BlobAccess.Hidden(principal));
             default:
                 long size = (await _options.Index.FindAsync(hash, stop))?.Size ?? 0;
-                return Counted<BlobClaim>(NoRoom(outcome, size)!);
+                return Counted(NoRoom(outcome, size)!);
         }
+    }
+
+    private BlobRefusal Counted(BlobRefusal refusal)
+    {
+        _options.Metrics.Refused(refusal.Kind);
+        return refusal;
     }
 
     private BlobAnswer<T> Counted<T>(BlobAnswer<T> answer)
         where T : class
     {
-        if (answer.Refusal is { } refusal) _options.Metrics.Refused(refusal.Kind);
+        if (answer.Refusal is { } refusal) Counted(refusal);
         return answer;
     }
 }

@@ -117,11 +117,8 @@ public sealed class BlobUploads
             return Refuse(new BlobRefusal(BlobRefusalKind.Incomplete, "Chunks are missing") { Current = chunks.Count, Limit = upload.Shape.ChunkCount });
         }
 
-        if (upload.ExpectedHash is { } expected && expected != staged.Hash)
-        {
-            await DiscardAsync(id);                          // all of it: nobody knows which chunk is wrong
-            return Refuse(Mismatch(staged.Hash, expected));
-        }
+        // The chunks stay: nobody knows which is wrong, and one that comes again replaces what differs.
+        if (upload.ExpectedHash is { } expected && expected != staged.Hash) return Refuse(Mismatch(staged.Hash, expected));
 
         BlobUpload? completed;
         using (KeyedGate<BlobHash>.Turn turn = await _hashes.EnterAsync(staged.Hash, stop))

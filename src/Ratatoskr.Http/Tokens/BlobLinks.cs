@@ -1,3 +1,4 @@
+using System.Buffers;
 using System.Buffers.Binary;
 using System.Buffers.Text;
 using System.Security.Cryptography;
@@ -30,7 +31,8 @@ public sealed class BlobLinks(byte[] key)
     public bool IsSigned(BlobHash hash, long expires, string mimeType, string signature)
     {
         Span<byte> given = stackalloc byte[HMACSHA256.HashSizeInBytes], computed = stackalloc byte[HMACSHA256.HashSizeInBytes];
-        if (signature.Length != Base64Url.GetEncodedLength(given.Length) || !Base64Url.TryDecodeFromChars(signature, given, out int written) || written != given.Length) return false;
+        if (signature.Length != Base64Url.GetEncodedLength(given.Length)) return false;
+        if (Base64Url.DecodeFromChars(signature, given, out _, out int written) != OperationStatus.Done || written != given.Length) return false;
         Compute(hash, expires, mimeType, computed);
         return CryptographicOperations.FixedTimeEquals(given, computed);
     }

@@ -36,15 +36,15 @@ public sealed class ClaimTests
 
         await alice.ShareAsync("notes", hashes[0], "[]");
         await alice.BeginAsync(500);
-        JsonElement all = (await alice.GetAsync(Blobs)).AssertOk();
+        JsonElement all = (await alice.GetAsync(Root)).AssertOk();
         Assert.Equal(hashes, all.GetProperty("blobs").EnumerateArray().Select(blob => blob.GetProperty("hash").GetString()));
         Assert.Equal((7, 280 + 70 + 500, 100_000), (all.GetProperty("total").GetInt32(), all.GetProperty("quotaUsed").GetInt32(), all.GetProperty("quotaLimit").GetInt32()));
         Assert.Equal($$"""{"hash":"{{hashes[0]}}","size":70,"mimeType":"text/plain","claimedAt":"2026-11-21T12:00:06.000Z"}""", all.GetProperty("blobs")[0].GetRawText());
-        JsonElement page = (await alice.GetAsync(Blobs + "?limit=2&offset=4")).AssertOk();
+        JsonElement page = (await alice.GetAsync(Root + "?limit=2&offset=4")).AssertOk();
         Assert.Equal(hashes[4..6], page.GetProperty("blobs").EnumerateArray().Select(blob => blob.GetProperty("hash").GetString()));
         Assert.Equal(7, page.GetProperty("total").GetInt32());
-        foreach (string bad in new[] { "limit=0", "limit=101", "limit=x", "limit=1&limit=2", "offset=-1", "offset=1.5" }) (await alice.GetAsync($"{Blobs}?{bad}")).AssertError(400, "invalid_request");
-        (await server.SendAsync(HttpMethod.Get, Blobs)).AssertError(401, "unauthorized");
+        foreach (string bad in new[] { "limit=0", "limit=101", "limit=x", "limit=1&limit=2", "offset=-1", "offset=1.5" }) (await alice.GetAsync($"{Root}?{bad}")).AssertError(400, "invalid_request");
+        (await server.SendAsync(HttpMethod.Get, Root)).AssertError(401, "unauthorized");
     }
 
     [Fact]
@@ -64,21 +64,21 @@ public sealed class ClaimTests
         (await bob.ClaimForAsync("notes", new string('0', 64))).AssertError(404, "not_found");
 
         // Alice pays for the document's, Bob for his own.
-        Assert.Equal(1000, (await alice.GetAsync(Blobs)).AssertOk().GetProperty("quotaUsed").GetInt32());
-        Assert.Equal(0, (await alice.GetAsync(Blobs)).AssertOk().GetProperty("total").GetInt32());
+        Assert.Equal(1000, (await alice.GetAsync(Root)).AssertOk().GetProperty("quotaUsed").GetInt32());
+        Assert.Equal(0, (await alice.GetAsync(Root)).AssertOk().GetProperty("total").GetInt32());
         Assert.Equal(204, (await bob.ReleaseAsync(hash)).Status);
         Assert.Equal(Noise(1000), (await carol.ReadAsync(hash)).Bytes);
 
-        JsonElement list = (await carol.GetAsync(Documents + "/notes/blobs")).AssertOk();
+        JsonElement list = (await carol.GetAsync(DocumentRoot + "/notes/blobs")).AssertOk();
         Assert.Equal($$"""{"blobs":[{"hash":"{{hash}}","size":1000,"mimeType":"image/png","claimedAt":"2026-11-21T12:00:00.000Z"}],"total":1,"totalSize":1000}""", list.GetRawText());
-        (await dave.GetAsync(Documents + "/notes/blobs")).AssertError(403, "forbidden");
-        (await alice.GetAsync(Documents + "/notes/blobs?limit=1001")).AssertError(400, "invalid_request");
+        (await dave.GetAsync(DocumentRoot + "/notes/blobs")).AssertError(403, "forbidden");
+        (await alice.GetAsync(DocumentRoot + "/notes/blobs?limit=1001")).AssertError(400, "invalid_request");
         (await carol.ReleaseForAsync("notes", hash)).AssertError(403, "forbidden");
         Assert.Equal(204, (await bob.ReleaseForAsync("notes", hash)).Status);
         (await bob.ReleaseForAsync("notes", hash)).AssertError(404, "not_found");
-        Assert.Equal(0, (await alice.GetAsync(Blobs)).AssertOk().GetProperty("quotaUsed").GetInt32());
+        Assert.Equal(0, (await alice.GetAsync(Root)).AssertOk().GetProperty("quotaUsed").GetInt32());
         foreach ((HttpMethod method, string path) in new[] { (HttpMethod.Get, "/blobs"), (HttpMethod.Post, "/blobs/" + hash), (HttpMethod.Delete, "/blobs/" + hash) })
-            (await server.SendAsync(method, Documents + "/notes" + path)).AssertError(401, "unauthorized");
+            (await server.SendAsync(method, DocumentRoot + "/notes" + path)).AssertError(401, "unauthorized");
     }
 
     [Fact]
@@ -94,7 +94,7 @@ public sealed class ClaimTests
         full.AssertError(402, "quota_exceeded");
         Assert.Equal((1700, 2500, 1000), (full.Json.GetProperty("current").GetInt32(), full.Json.GetProperty("limit").GetInt32(), full.Json.GetProperty("required").GetInt32()));
         (await alice.ClaimAsync(hash)).AssertError(402, "quota_exceeded");
-        Assert.Equal(204, (await alice.DeleteAsync(Documents + "/notes")).Status);
+        Assert.Equal(204, (await alice.DeleteAsync(DocumentRoot + "/notes")).Status);
         await alice.CreateAsync("""{"id":"notes","acl":[{"principal":"oidc:bob","permission":"write"}]}""");
         (await bob.ClaimForAsync("notes", other)).AssertOk();
         (await alice.ClaimAsync(other)).AssertError(402, "quota_exceeded");

@@ -19,7 +19,7 @@ public sealed class DownloadTests
         string hash = await alice.StoreAsync(bytes, "text/html; charset=utf-8");
         foreach (HttpMethod method in new[] { HttpMethod.Get, HttpMethod.Head })
         {
-            RestAnswer read = await alice.SendAsync(method, $"{Blobs}/{hash}?inline", null, ("Range", method == HttpMethod.Head ? "bytes=0-4" : "lines=0-4"));
+            RestAnswer read = await alice.SendAsync(method, $"{Root}/{hash}?inline", null, ("Range", method == HttpMethod.Head ? "bytes=0-4" : "lines=0-4"));
             Assert.Equal(200, read.Status);
             Assert.Equal(method == HttpMethod.Get ? bytes : [], read.Bytes);
             Assert.Equal("text/html; charset=utf-8", read.ContentType);
@@ -164,7 +164,7 @@ public sealed class DownloadTests
         {
             RestAnswer same = await alice.ReadAsync(hash, ("If-None-Match", header), ("Range", "bytes=0-1"));
             Assert.Equal((304, 0, tag), (same.Status, same.Bytes.Length, same.ETag));
-            Assert.Equal(304, (await alice.SendAsync(HttpMethod.Head, $"{Blobs}/{hash}", null, ("If-None-Match", header))).Status);
+            Assert.Equal(304, (await alice.SendAsync(HttpMethod.Head, $"{Root}/{hash}", null, ("If-None-Match", header))).Status);
             (await bob.ReadAsync(hash, ("If-None-Match", header))).AssertError(404, "not_found");
         }
 
@@ -192,7 +192,7 @@ public sealed class DownloadTests
         (await alice.ReleaseAsync(hash)).AssertError(400, "invalid_request");
         (await alice.ClaimForAsync("notes", hash)).AssertError(400, "invalid_request");
         (await alice.ReleaseForAsync("notes", hash)).AssertError(400, "invalid_request");
-        (await alice.PostAsync($"{Blobs}/{hash}/links", "{}")).AssertError(400, "invalid_request");
+        (await alice.PostAsync($"{Root}/{hash}/links", "{}")).AssertError(400, "invalid_request");
     }
 
     [Fact]
@@ -214,11 +214,11 @@ public sealed class DownloadTests
         RestUser alice = await server.SignInAsync("alice");
         byte[] bytes = Noise(1000);
         string hash = await alice.StoreAsync(bytes, "image/png");
-        RestAnswer made = await alice.SendAsync(HttpMethod.Post, $"{Blobs}/{hash}/links");
+        RestAnswer made = await alice.SendAsync(HttpMethod.Post, $"{Root}/{hash}/links");
         Assert.Equal("2026-11-21T13:00:00.000Z", made.AssertOk().GetProperty("expiresAt").GetString());
         string link = new Uri(made.Json.GetProperty("url").GetString()!).PathAndQuery;
         RestAnswer read = await server.SendAsync(HttpMethod.Get, link);
-        Assert.Equal((200, "image/png", "private, max-age=3600, immutable"), (read.Status, read.ContentType, read.Headers["Cache-Control"]));
+        Assert.Equal((200, "image/png", "max-age=3600, private, immutable"), (read.Status, read.ContentType, read.Headers["Cache-Control"]));
         Assert.Equal(bytes, read.Bytes);
         Assert.StartsWith("inline", (await server.SendAsync(HttpMethod.Get, link + "&inline=true")).Headers["Content-Disposition"], StringComparison.Ordinal);
         Assert.Equal(206, (await server.SendAsync(HttpMethod.Get, link, null, null, ("Range", "bytes=0-1"))).Status);
@@ -227,7 +227,7 @@ public sealed class DownloadTests
         foreach (string forged in new[]
         {
             link.Replace(hash, other, StringComparison.Ordinal), link.Replace("expires=1", "expires=2", StringComparison.Ordinal), link.Replace("type=image%2Fpng", "type=text%2Fhtml", StringComparison.Ordinal),
-            link[..^1], link + "A", link[..^2] + (link[^2] == 'A' ? "BB" : "AA"), link + "&type=image%2Fpng", link + "&expires=1", $"{Blobs}/{hash}?signature=x", $"{Blobs}/{new string('0', 64)}?expires=9999999999&type=a%2Fb&signature=x",
+            link[..^1], link + "A", link[..^2] + (link[^2] == 'A' ? "BB" : "AA"), link + "&type=image%2Fpng", link + "&expires=1", $"{Root}/{hash}?signature=x", $"{Root}/{new string('0', 64)}?expires=9999999999&type=a%2Fb&signature=x",
         })
         {
             (await server.SendAsync(HttpMethod.Get, forged)).AssertError(403, "invalid_link");
@@ -245,7 +245,7 @@ public sealed class DownloadTests
     {
         await using RestServer server = await RestServer.StartAsync();
         RestUser alice = await server.SignInAsync("alice"), bob = await server.SignInAsync("bob");
-        string hash = await alice.StoreAsync(Noise(10)), links = $"{Blobs}/{hash}/links";
+        string hash = await alice.StoreAsync(Noise(10)), links = $"{Root}/{hash}/links";
         Assert.Equal("2026-11-28T12:00:00.000Z", (await alice.PostAsync(links, """{"expiresIn":604800}""")).AssertOk().GetProperty("expiresAt").GetString());
         foreach (string bad in new[] { "0", "-1", "604801", "1.5", "\"60\"", "1e20" }) (await alice.PostAsync(links, $$"""{"expiresIn":{{bad}}}""")).AssertError(400, "invalid_request");
         (await alice.PostAsync(links, "[]")).AssertError(400, "invalid_request");
@@ -263,15 +263,15 @@ public sealed class DownloadTests
         string hash = await alice.StoreAsync(bytes, "text/plain"), nothing = new('0', 64);
         foreach (string? token in new[] { null, alice.Token, bob.Token })
         {
-            RestAnswer read = await server.SendAsync(HttpMethod.Get, $"{Blobs}/{hash}", token);
+            RestAnswer read = await server.SendAsync(HttpMethod.Get, $"{Root}/{hash}", token);
             Assert.Equal((200, "public, max-age=31536000, immutable"), (read.Status, read.Headers["Cache-Control"]));
             Assert.Equal(bytes, read.Bytes);
-            (await server.SendAsync(HttpMethod.Get, $"{Blobs}/{nothing}", token)).AssertError(404, "not_found");
-            Assert.Equal(404, (await server.SendAsync(HttpMethod.Head, $"{Blobs}/{nothing}", token)).Status);
+            (await server.SendAsync(HttpMethod.Get, $"{Root}/{nothing}", token)).AssertError(404, "not_found");
+            Assert.Equal(404, (await server.SendAsync(HttpMethod.Head, $"{Root}/{nothing}", token)).Status);
         }
 
         Assert.Equal("text/plain", (await bob.ClaimAsync(hash)).AssertOk().GetProperty("mimeType").GetString());
-        (await server.SendAsync(HttpMethod.Post, $"{Blobs}/{hash}/claim")).AssertError(401, "unauthorized");
+        (await server.SendAsync(HttpMethod.Post, $"{Root}/{hash}/claim")).AssertError(401, "unauthorized");
         (await bob.ClaimAsync(nothing)).AssertError(404, "not_found");
     }
 

@@ -106,7 +106,7 @@ public sealed class RequestTests
         (await alice.GetAsync("/api/v1/nothing")).AssertError(404, "not_found");
         (await server.SendAsync(HttpMethod.Patch, Documents, alice.Token)).AssertError(405, "method_not_allowed");
         (await alice.GetAsync($"{Documents}/a/b/c/d")).AssertError(404, "not_found");
-        (await alice.GetAsync("/api/v1/blobs")).AssertError(404, "not_found");
+        (await alice.GetAsync("/api/v1/blobs/a/b")).AssertError(404, "not_found");
     }
 
     [Fact]

@@ -27,7 +27,7 @@ public sealed class DevelopmentSignInTests : IAsyncLifetime
         JsonElement me = (await _server.GetAsync("/api/v1/auth/userinfo", data.GetProperty("token").GetString())).AssertOk();
         Assert.Equal("dev:alice", me.GetProperty("id").GetString());
         Assert.Equal("""{"maxDocuments":10,"maxDocumentSize":20,"maxTotalStorage":30,"maxBlobStorage":40,"maxBlobSize":50}""", me.GetProperty("quotas").GetRawText());
-        Assert.Equal("""{"documents":0,"storage":0}""", me.GetProperty("usage").GetRawText());
+        Assert.Equal("""{"documents":0,"storage":0,"blobStorage":0}""", me.GetProperty("usage").GetRawText());
     }
 
     [Fact]

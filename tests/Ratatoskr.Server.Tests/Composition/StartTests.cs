@@ -86,6 +86,8 @@ public sealed class StartTests : IDisposable
 
         public AccountServices? Accounts => inner.Accounts;
 
+        public BlobServices? Blobs => inner.Blobs;
+
         public DocumentContents Contents => inner.Contents;
 
         public string? NotReadyBecause => inner.NotReadyBecause;
