@@ -115,6 +115,9 @@ fi
 if wanted Ratatoskr.Http.Tests; then
   step "npm packages of the sign-in tests" npm_parts tests/Ratatoskr.Http.Tests/node/package-lock.json
 fi
+if wanted Ratatoskr.Storage.Tests; then
+  step "npm package of the S3 tests" npm_parts tests/Ratatoskr.Storage.Tests/node/package-lock.json
+fi
 if wanted Ratatoskr.Interop.Tests; then
   step "npm packages" npm_parts tests/Ratatoskr.Interop.Tests/node/*/package-lock.json
 fi

@@ -9,7 +9,7 @@ namespace Ratatoskr.Storage.Blobs;
 
 /// <summary>One upload: its two files, which chunks are there, and what has been hashed.</summary>
 /// <remarks>
-/// Safe on any thread; a chunk has one writer at a time, which the caller sees to (<see cref="ChunkTurns"/>). A chunk that is being written is not there, and all that
+/// Safe on any thread; a chunk has one writer at a time, which the caller sees to (<see cref="Turns"/>). A chunk that is being written is not there, and all that
 /// moves an upload on takes the turn (<see cref="_turn"/>): so while it is sealed nobody writes. Closed by its table when nobody uses it.
 /// </remarks>
 internal sealed class StagedUpload(BlobDisk disk, StageNames names, ConcurrentDictionary<Guid, StagedBlob> sealedBlobs, UploadShape shape) : IDisposable
@@ -34,7 +34,8 @@ internal sealed class StagedUpload(BlobDisk disk, StageNames names, ConcurrentDi
 
     public UploadShape Shape => shape;
 
-    public ChunkTurns Turns { get; } = new();
+    /// <summary>For who writes a chunk.</summary>
+    public Turns<int> Turns { get; } = new();
 
     /// <summary>How many use it now; the table's.</summary>
     public int Users { get; set; }

@@ -1,19 +1,20 @@
 namespace Ratatoskr.Storage.Blobs;
 
-/// <summary>Writers of one chunk wait for each other; those of different chunks do not.</summary>
-/// <remarks>Safe on any thread. As many entries as chunks are being written.</remarks>
-internal sealed class ChunkTurns
+/// <summary>Those who come for one thing wait for each other; those for different things do not.</summary>
+/// <remarks>Safe on any thread. As many entries as things that somebody has come for.</remarks>
+internal sealed class Turns<TKey>
+    where TKey : notnull
 {
     private readonly Lock _gate = new();
-    private readonly Dictionary<int, Turn> _turns = [];
+    private readonly Dictionary<TKey, Turn> _turns = [];
 
     /// <returns>To be disposed at the end of the turn.</returns>
-    public async ValueTask<IDisposable> TakeAsync(int index, CancellationToken stop)
+    public async ValueTask<IDisposable> TakeAsync(TKey key, CancellationToken stop)
     {
         Turn? turn;
         lock (_gate)
         {
-            if (!_turns.TryGetValue(index, out turn)) _turns[index] = turn = new Turn(this, index);
+            if (!_turns.TryGetValue(key, out turn)) _turns[key] = turn = new Turn(this, key);
             turn.Users++;
         }
 
@@ -34,14 +35,14 @@ internal sealed class ChunkTurns
         lock (_gate)
         {
             if (--turn.Users > 0) return;
-            _turns.Remove(turn.Index);
+            _turns.Remove(turn.Key);
             turn.Free.Dispose();
         }
     }
 
-    private sealed class Turn(ChunkTurns turns, int index) : IDisposable
+    private sealed class Turn(Turns<TKey> turns, TKey key) : IDisposable
     {
-        public int Index => index;
+        public TKey Key => key;
 
         public SemaphoreSlim Free { get; } = new(1);
 
