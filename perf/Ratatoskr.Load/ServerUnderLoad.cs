@@ -32,6 +32,21 @@ internal sealed class ServerUnderLoad : IDisposable
         }
     }
 
+    /// <summary>Bytes of memory that are its own or mapped, now and at their most.</summary>
+    public (long Now, long Peak) Memory
+    {
+        get
+        {
+            string[] status = File.ReadAllLines($"/proc/{_process.Id}/status");
+            return (Kilobytes("VmRSS:") << 10, Kilobytes("VmHWM:") << 10);
+
+            long Kilobytes(string name) => long.Parse(status.First(line => line.StartsWith(name, StringComparison.Ordinal)).Split(' ', StringSplitOptions.RemoveEmptyEntries)[^2], CultureInfo.InvariantCulture);
+        }
+    }
+
+    /// <summary>The most begins anew (proc_pid_clear_refs(5)).</summary>
+    public void ForgetPeakOfMemory() => File.WriteAllText($"/proc/{_process.Id}/clear_refs", "5");
+
     /// <param name="command">A program and its arguments, with spaces between them.</param>
     /// <param name="environment">Beside PORT and DATA_DIR.</param>
     public static ServerUnderLoad Start(string command, string cpu, params ReadOnlySpan<(string Name, string Value)> environment)
