@@ -116,6 +116,21 @@ internal sealed partial class TestServer : IAsyncDisposable
         return _process.ExitCode;
     }
 
+    /// <summary>Has the data folder of the server, which is not running, checked. What it says goes to <see cref="Output"/>.</summary>
+    /// <returns>The exit code: 0 for no damage.</returns>
+    public async Task<int> CheckAsync()
+    {
+        ProcessStartInfo start = new("dotnet", [Path.Combine(AppContext.BaseDirectory, "ratatoskr.dll"), "check"]) { RedirectStandardOutput = true, RedirectStandardError = true };
+        start.Environment["DATA_DIR"] = DataFolder;
+        using Process check = Process.Start(start) ?? throw new InvalidOperationException("The check did not start.");
+        check.OutputDataReceived += (_, line) => Note(line.Data, null);
+        check.ErrorDataReceived += (_, line) => Note(line.Data, null);
+        check.BeginOutputReadLine();
+        check.BeginErrorReadLine();
+        await check.WaitForExitAsync();
+        return check.ExitCode;
+    }
+
     public async ValueTask DisposeAsync()
     {
         if (IsRunning) await KillAsync();
