@@ -70,6 +70,9 @@ internal sealed class DocumentActor
 
     public DocumentCompaction Compaction { get; }
 
+    /// <summary>In the shard's queue of documents that go on with what waits in one of the next turns.</summary>
+    public bool IsResuming { get; set; }
+
     /// <summary>In the shard's list of documents to flush at the end of the turn.</summary>
     public bool Listed { get; set; }
 
@@ -124,7 +127,7 @@ internal sealed class DocumentActor
     public void Receive(PeerLink link, in ShardInput input, Timestamp now, IEffects effects, bool resumed = false)
     {
         LastUsed = now;
-        if (MustWait)
+        if (MustWait || (!resumed && _waiting.Count > 0))
         {
             Wait(link, input, effects, resumed);
             return;
@@ -717,7 +720,8 @@ internal sealed class DocumentActor
         input.Payload!.Release();
     }
 
-    private void Resume(Timestamp now, IEffects effects)
+    /// <summary>Goes on with what waits, as far as this turn allows.</summary>
+    public void Resume(Timestamp now, IEffects effects)
     {
         if (_deletion is not null && !_isDeleting && !_loading && _busy == 0 && !_awaitsRoom)
         {
@@ -726,7 +730,7 @@ internal sealed class DocumentActor
         }
 
         if (_reloadWhenFree) Reload(now, effects);
-        while (!MustWait && _waiting.TryDequeue(out ShardInput input))
+        while (!MustWait && _waiting.Count > 0 && _shard.MayResume(this, _waiting.NextBytes) && _waiting.TryDequeue(out ShardInput input))
         {
             if (_shard.FindLink(input.Session!, Id) is { } link) Receive(link, input, now, effects, resumed: true);
             else input.Payload!.Release();

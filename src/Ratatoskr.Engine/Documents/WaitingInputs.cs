@@ -14,6 +14,9 @@ internal sealed class WaitingInputs(Shard shard)
 
     public int Count => (_inputs?.Count ?? 0) + (_first is null ? 0 : 1);
 
+    /// <summary>Of the input that comes out next; there is one.</summary>
+    public int NextBytes => _first is { } first ? first.Value.Bytes : _inputs!.Peek().Bytes;
+
     /// <returns>false: too much waits already; the input is still the caller's.</returns>
     public bool TryEnqueue(in ShardInput input)
     {

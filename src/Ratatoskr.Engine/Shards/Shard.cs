@@ -22,10 +22,14 @@ internal sealed class Shard
     // A link, its places in two tables, and a document actor it may have made.
     private const int LinkOverheadBytes = 1024;
 
+    // What documents take of their waiting messages in one turn: about a millisecond's work, so that others' messages come in between.
+    private const int ResumeBytesPerTurn = 32 << 10;
+
     private readonly Dictionary<DocumentId, DocumentActor> _documents = new(DocumentId.Comparer.Instance);
     private readonly Dictionary<DocumentId, DocumentActor>.AlternateLookup<ReadOnlySpan<byte>> _documentsByText;
     private readonly List<DocumentActor> _dirty = [];
     private readonly List<DocumentActor> _retry = [];
+    private readonly Queue<DocumentActor> _resuming = new();
     private readonly FanOut _fanOut;
     private readonly EphemeralRelay _ephemeral;
     private readonly long _budget;
@@ -34,6 +38,7 @@ internal sealed class Shard
     private int _sessions;                                        // those with a slot here
     private int _linkCount;
     private long _heldBytes;
+    private long _resumeBytesLeft = ResumeBytesPerTurn;
 
     public Shard(ShardContext context, int index)
     {
@@ -78,6 +83,9 @@ internal sealed class Shard
     /// <summary>The moment of the input that is being handled, or of the end of the turn.</summary>
     public Timestamp Now { get; private set; }
 
+    /// <summary>Documents wait for nothing any more, and have messages for the next turn.</summary>
+    public bool HasMore => _resuming.Count > 0;
+
     /// <summary>Store operations have failed and wait for the next tick.</summary>
     public bool HasRetries => _retry.Count > 0;
 
@@ -97,7 +105,7 @@ internal sealed class Shard
     /// <summary>For tests, when everybody has gone: what is still kept or charged; null when nothing is.</summary>
     public string? Leftovers()
     {
-        bool isClean = _documents.Count == 0 && _charged == 0 && _linkBytes == 0 && _heldBytes == 0 && _dirty.Count == 0 && _retry.Count == 0;
+        bool isClean = _documents.Count == 0 && _charged == 0 && _linkBytes == 0 && _heldBytes == 0 && _dirty.Count == 0 && _retry.Count == 0 && _resuming.Count == 0;
         return isClean ? null : $"{_documents.Count} documents, {_charged} bytes of content, {_linkBytes} of links, {_heldBytes} of messages, {_retry.Count} retries";
     }
 
@@ -194,6 +202,7 @@ internal sealed class Shard
     public void EndTurn(Timestamp now, IEffects effects)
     {
         Now = now;
+        ResumeSome(now, effects);
         for (int i = 0; i < _dirty.Count; i++)                   // a flush may mark further documents
         {
             DocumentActor document = _dirty[i];
@@ -219,6 +228,39 @@ internal sealed class Shard
         if (document.Listed) return;
         document.Listed = true;
         _dirty.Add(document);
+    }
+
+    /// <summary>Whether a document may take a message out of those that wait for it in this turn; otherwise it has its place in one of the next.</summary>
+    public bool MayResume(DocumentActor document, int bytes)
+    {
+        if (_resumeBytesLeft > 0)
+        {
+            _resumeBytesLeft -= bytes;
+            return true;
+        }
+
+        if (!document.IsResuming) _resuming.Enqueue(document);
+        document.IsResuming = true;
+        return false;
+    }
+
+    // Each in its turn, at least one of them in every turn.
+    private void ResumeSome(Timestamp now, IEffects effects)
+    {
+        _resumeBytesLeft = ResumeBytesPerTurn;
+        for (int i = _resuming.Count; i > 0 && _resumeBytesLeft > 0; i--)
+        {
+            DocumentActor document = _resuming.Dequeue();
+            document.IsResuming = false;
+            try
+            {
+                document.Resume(now, effects);
+            }
+            catch (Exception e)
+            {
+                Break(document, e, effects);
+            }
+        }
     }
 
     public void RetryLater(DocumentActor document)

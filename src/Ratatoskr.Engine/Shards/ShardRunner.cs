@@ -19,6 +19,10 @@ internal sealed class ShardRunner : IThreadPoolWorkItem, IEffects
     // Turns run in one go before the thread is given back: its own socket waits meanwhile.
     private const int TurnsMax = 16;
 
+    // What is handled before peers are spoken to: who sends much must not keep the answers of all others back. A few milliseconds at most.
+    private const int PartInputsMax = 64;
+    private const int PartBytesMax = 32 << 10;
+
     // What a session may have waiting in a full shard: the messages of somebody who types. 20,000 sessions make 80 MiB of it.
     private const int HeldBytesAlways = 4 << 10;
 
@@ -215,7 +219,7 @@ internal sealed class ShardRunner : IThreadPoolWorkItem, IEffects
                     _room = null;
                 }
 
-                if (_mailbox.Count == 0)
+                if (_mailbox.Count == 0 && !_shard.HasMore)
                 {
                     _running = false;
                     return;
@@ -234,10 +238,20 @@ internal sealed class ShardRunner : IThreadPoolWorkItem, IEffects
     private void RunTurn()
     {
         Timestamp now = _clock.Now;
+        int count = 0, partBytes = 0;
         Span<ShardInput> inputs = System.Runtime.InteropServices.CollectionsMarshal.AsSpan(_turn);
         foreach (ref ShardInput input in inputs)
         {
+            if (count == PartInputsMax || partBytes >= PartBytesMax)
+            {
+                EndTurn(now);
+                now = _clock.Now;
+                count = partBytes = 0;
+            }
+
             int bytes = input.Bytes;                  // given back when it is handled
+            count++;
+            partBytes += bytes;
             try
             {
                 _shard.Handle(ref input, now, this);
@@ -250,6 +264,17 @@ internal sealed class ShardRunner : IThreadPoolWorkItem, IEffects
             if (IsFromPeer(input)) input.Session!.Backlog.Handled(bytes);
         }
 
+        EndTurn(now);
+        foreach (ref ShardInput input in inputs)
+        {
+            if (input.Result is ControlDelivery delivery) delivery.Release();
+        }
+
+        _turn.Clear();
+    }
+
+    private void EndTurn(Timestamp now)
+    {
         _shard.EndTurn(now, this);
         foreach (PeerSession session in _touched)
         {
@@ -258,12 +283,6 @@ internal sealed class ShardRunner : IThreadPoolWorkItem, IEffects
         }
 
         _touched.Clear();
-        foreach (ref ShardInput input in inputs)
-        {
-            if (input.Result is ControlDelivery delivery) delivery.Release();
-        }
-
-        _turn.Clear();
     }
 
     private async Task LoadAsync(DocumentId id, IReadOnlySet<ChangeHash>? quarantine)

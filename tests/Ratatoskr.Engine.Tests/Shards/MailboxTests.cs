@@ -77,6 +77,32 @@ public sealed class MailboxTests
     }
 
     [Fact]
+    public void What_waited_for_a_document_is_taken_in_portions_and_others_are_answered_in_between()
+    {
+        const int Messages = 60;
+        using HookedServer server = new(new EngineLimits());
+        TestPeer ann = server.Connect("ann"), bob = server.Connect("bob");
+        bob.Open(Other);
+        server.Settle();
+        server.Store.HoldsLoads = true;
+        for (byte i = 1; i <= Messages; i++)
+        {
+            ann.SayChanges(Doc, PeerDocument.Make(new(i), new([i]), Noise(3_000), 1, out _));
+            server.Inner.CarryOneWithoutWork(ann);
+        }
+
+        server.Store.ReleaseHeld();                           // the shard is about to run
+        bob.Edit(Other, "small");
+        server.Inner.CarryOneWithoutWork(bob);
+        int? takenBefore = null;
+        bob.Connection.OnSend = _ => takenBefore ??= server.Inner.StoredChanges(Doc).Count;
+        server.Inner.Scheduler.RunAll();
+
+        Assert.InRange(takenBefore!.Value, 1, Messages / 2);
+        Assert.Equal(Messages, server.Inner.StoredChanges(Doc).Count);
+    }
+
+    [Fact]
     public void Who_sends_more_than_a_waiting_document_takes_is_closed_with_1013_and_others_are_not()
     {
         using HookedServer server = new(new EngineLimits { DocumentWaitingBytesMax = 1_000 });
