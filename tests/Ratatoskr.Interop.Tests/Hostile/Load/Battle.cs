@@ -1,4 +1,5 @@
 using Ratatoskr.Interop.Tests.Accounts;
+using Ratatoskr.Interop.Tests.Clients;
 using Ratatoskr.Interop.Tests.Servers;
 
 namespace Ratatoskr.Interop.Tests.Hostile.Load;
@@ -15,15 +16,15 @@ internal sealed class Battle : IAsyncDisposable
     /// </summary>
     public const long ResidentMax = (2L * BudgetMb + 512) << 20;
 
-    private Battle(Target target, HonestPair pair, ServerMemory memory) => (Target, Pair, Memory) = (target, pair, memory);
+    private Battle(Target target, IHonestPair pair, ServerMemory memory) => (Target, Pair, Memory) = (target, pair, memory);
 
     public Target Target { get; }
 
-    public HonestPair Pair { get; }
+    public IHonestPair Pair { get; }
 
     public ServerMemory Memory { get; }
 
-    public static async Task<Battle> BeginAsync(Victim victim, TimeSpan gap, bool full)
+    public static async Task<Battle> BeginAsync(Victim victim, TimeSpan gap, bool full, Func<Meeting, IHonestPair> startPair)
     {
         Dictionary<string, string> settings = new() { ["MEMORY_BUDGET_MB"] = $"{BudgetMb}" };
         if (victim != Victim.Open) settings["ACCESS_MODE"] = "accounts";
@@ -47,7 +48,7 @@ internal sealed class Battle : IAsyncDisposable
                 await server.StartAgainAsync();
             }
 
-            HonestPair pair = HonestPair.Start(server, gap, token, document);
+            IHonestPair pair = startPair(new Meeting(server.Port, server.UsesTls, gap, token, document ?? DocumentIds.New()));
             pair.UntilReceived(20);
             return new Battle(new Target(server, token, full), pair, new ServerMemory(server));
         }

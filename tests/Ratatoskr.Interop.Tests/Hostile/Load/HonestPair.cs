@@ -2,17 +2,14 @@ using System.Diagnostics;
 using Automerge.Changes;
 using Automerge.Documents;
 using Automerge.Values;
-using Ratatoskr.Interop.Tests.Clients;
 using Ratatoskr.Interop.Tests.Peers;
-using Ratatoskr.Interop.Tests.Servers;
 
 namespace Ratatoskr.Interop.Tests.Hostile.Load;
 
 /// <summary>
-/// Two peers that mean well: one writes a small edit every few milliseconds, the other reads, and each notes when. On blocking sockets and threads of their own, so
-/// that what is measured is the server and not the scheduling of an attack in the same process.
+/// The pair on blocking sockets and threads of their own, so that what is measured is the server and not the scheduling of an attack in the same process.
 /// </summary>
-internal sealed class HonestPair : IDisposable
+internal sealed class HonestPair : IHonestPair
 {
     private const int EditsMax = 100_000;
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(60);
@@ -41,30 +38,19 @@ internal sealed class HonestPair : IDisposable
         }
     }
 
-    /// <summary>Edits sent so far.</summary>
     public int Sent => Volatile.Read(ref _sent);
 
-    /// <param name="server">Where they meet.</param>
-    /// <param name="gap">Between two edits.</param>
-    /// <param name="token">Who they are, where that is asked.</param>
-    /// <param name="documentId">Null for a new one.</param>
-    public static HonestPair Start(TestServer server, TimeSpan gap, string? token = null, string? documentId = null)
-    {
-        string id = documentId ?? DocumentIds.New();
-        return new HonestPair(id, Wire.Join(server, token), Wire.Join(server, token), gap);
-    }
+    public static HonestPair Start(Meeting meeting) =>
+        new(meeting.DocumentId, Wire.Join(meeting.Port, meeting.UsesTls, meeting.Token), Wire.Join(meeting.Port, meeting.UsesTls, meeting.Token), meeting.Gap);
 
-    /// <summary>Milliseconds from sending an edit to having it, worst 1 %, of the edits from one number to another.</summary>
-    public (double Median, double P99, int Count) Latency(int from, int to)
+    public double P99(int from, int to)
     {
         double[] sorted = [.. Enumerable.Range(from, to - from).Select(i => Stopwatch.GetElapsedTime(_sentAt[i], _receivedAt[i]).TotalMilliseconds).Order()];
-        return (sorted[sorted.Length / 2], sorted[(int)(sorted.Length * 0.99)], sorted.Length);
+        return sorted[(int)(sorted.Length * 0.99)];
     }
 
-    /// <summary>Waits until the reader has the edits up to a number.</summary>
     public void UntilReceived(int number) => Until(() => Volatile.Read(ref _received) >= number, $"{number} edits were not received");
 
-    /// <summary>Writes no more, and waits until the reader has every edit and the writer's are all acknowledged.</summary>
     public void StopAndConverge()
     {
         _stopped = true;

@@ -36,7 +36,7 @@ public class HostileLoadTable(ITestOutputHelper output)
 
     private static async Task<string> RowAsync(Attack attack)
     {
-        await using Battle battle = await Battle.BeginAsync(attack.Victim, Gap, HostileLoad.Full);
+        await using Battle battle = await Battle.BeginAsync(attack.Victim, Gap, HostileLoad.Full, static meeting => new HonestPairProcess(meeting));
         await Task.Delay(TimeSpan.FromSeconds(4));                 // JIT
         int warm = battle.Pair.Sent;
         await Task.Delay(Window);
@@ -72,7 +72,7 @@ public class HostileLoadTable(ITestOutputHelper output)
         }
 
         battle.Pair.StopAndConverge();
-        double calm = battle.Pair.Latency(warm, quiet).P99, rough = battle.Pair.Latency(quiet, last).P99;
+        double calm = battle.Pair.P99(warm, quiet), rough = battle.Pair.P99(quiet, last);
         return string.Create(CultureInfo.InvariantCulture,
             $"| {attack.Name} | {rounds} | {calm:0.00} | {rough:0.00} | {rough / calm:0.0} | {before >> 20} | {battle.Memory.Peak >> 20} | {end} |");
     }

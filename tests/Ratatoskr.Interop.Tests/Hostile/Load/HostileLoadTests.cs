@@ -12,7 +12,7 @@ public abstract class HostileLoadTests(ITestOutputHelper output)
     private protected async Task FightAsync(string name)
     {
         Attack attack = HostileLoad.All.Single(one => one.Name == name);
-        await using Battle battle = await Battle.BeginAsync(attack.Victim, Gap, HostileLoad.Full);
+        await using Battle battle = await Battle.BeginAsync(attack.Victim, Gap, HostileLoad.Full, HonestPair.Start);
         IReadOnlyDictionary<string, double> before = await ServerCounters.ReadAsync(battle.Target.Server);
 
         string end = await attack.StartAsync(battle.Target);

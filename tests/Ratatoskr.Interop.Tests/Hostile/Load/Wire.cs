@@ -42,6 +42,7 @@ internal sealed class Wire : IDisposable
     private int _start, _end;
     private int? _code;
     private string _reason = "";
+    private readonly Lock _sending = new();
     private int _pongs;
 
     private Wire(Socket socket, Stream stream) => (_socket, _stream) = (socket, stream);
@@ -92,9 +93,11 @@ internal sealed class Wire : IDisposable
         return wire;
     }
 
-    public static Wire Join(TestServer server, string? token = null, string from = "127.0.0.1")
+    public static Wire Join(TestServer server, string? token = null) => Join(server.Port, server.UsesTls, token);
+
+    public static Wire Join(int port, bool tls, string? token)
     {
-        Wire wire = Upgrade(server.Port, from, token is null ? "" : $"Authorization: Bearer {token}\r\n", server.UsesTls);
+        Wire wire = Upgrade(port, headers: token is null ? "" : $"Authorization: Bearer {token}\r\n", tls: tls);
         wire.Send(Message(Frame.Join(wire.PeerId)));
         while (wire.NextMessage() is { } message)
         {
@@ -129,8 +132,12 @@ internal sealed class Wire : IDisposable
 
     public byte[] Sync(string documentId, SyncMessage message) => Document("sync", documentId, message.Encode());
 
+    /// <summary>Whole frames only: whoever reads may answer a ping at any time.</summary>
     /// <exception cref="IOException">The connection is gone.</exception>
-    public void Send(ReadOnlySpan<byte> bytes) => _stream.Write(bytes);
+    public void Send(ReadOnlySpan<byte> bytes)
+    {
+        lock (_sending) _stream.Write(bytes);
+    }
 
     /// <returns>false: the connection is gone, or takes nothing for <paramref name="withinMs"/>.</returns>
     public bool TrySend(ReadOnlySpan<byte> bytes, int withinMs = PatienceMs)
