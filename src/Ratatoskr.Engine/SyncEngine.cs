@@ -51,6 +51,12 @@ public sealed record SyncEngineOptions
 
     public IWorkScheduler Scheduler { get; init; } = ThreadPoolScheduler.Instance;
 
+    /// <summary>Where workers' jobs run, <see cref="WorkerCount"/> at a time and one that nobody waits for; null: with everything else.</summary>
+    public IWorkScheduler? WorkerScheduler { get; init; }
+
+    /// <summary>Jobs at a time that peers wait for.</summary>
+    public static int WorkerCount => Math.Max(1, Environment.ProcessorCount - 1);
+
     /// <summary>Single-threaded loops; as many as cores.</summary>
     public int Shards { get; init; } = 1;
 }
@@ -87,7 +93,7 @@ public sealed class SyncEngine : ISyncEndpoint, IAsyncDisposable
         StorageId storageId = StorageId.FromString(options.StorageId);
         PeerId peerId = PeerId.FromString($"ratatoskr-{options.StorageId}");
         EngineClock clock = new(options.Time);
-        _workers = new Workers(Math.Max(1, Environment.ProcessorCount - 1), options.Limits.MemoryBudgetBytes, options.Scheduler);
+        _workers = new Workers(SyncEngineOptions.WorkerCount, options.Limits.MemoryBudgetBytes, options.WorkerScheduler ?? options.Scheduler);
         ShardContext context = new(options.Shards, peerId, storageId, options.Access, options.Control, options.Limits, Metrics, options.Log, options.HashKey, _workers, options.Ledger);
         _shards = new ShardSet([.. Enumerable.Range(0, options.Shards).Select(i => new ShardRunner(context, i, options.Store, clock, options.Scheduler))]);
         _host = new SessionHost(

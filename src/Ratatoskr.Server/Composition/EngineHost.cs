@@ -20,6 +20,7 @@ namespace Ratatoskr.Server.Composition;
 /// <summary>The sync engine over the embedded store.</summary>
 internal sealed class EngineHost(ServerOptions options) : IEngineHost, ISyncEndpoint
 {
+    private readonly YieldingThreads _workers = new(SyncEngineOptions.WorkerCount + 1);      // one for what nobody waits for
     private FasterChunkStore? _store;
     private SyncEngine? _engine;
 
@@ -57,6 +58,7 @@ internal sealed class EngineHost(ServerOptions options) : IEngineHost, ISyncEndp
             StorageId = _store.StorageId,
             HashKey = RandomKey(),
             Shards = options.ShardCount,
+            WorkerScheduler = _workers,
             Limiter = Accounts?.Limiter,
             Addresses = options.Accounts.Clients,
             Ledger = Accounts?.Ledger,
@@ -82,6 +84,7 @@ internal sealed class EngineHost(ServerOptions options) : IEngineHost, ISyncEndp
     {
         if (_engine is not null) await _engine.DisposeAsync().ConfigureAwait(false);
         if (Blobs is not null) await Blobs.DisposeAsync().ConfigureAwait(false);
+        _workers.Dispose();
         if (Accounts is not null) await Accounts.DisposeAsync().ConfigureAwait(false);
         if (_store is not null) await _store.DisposeAsync().ConfigureAwait(false);
     }
