@@ -23,6 +23,12 @@ public sealed class BlobUploads
     /// <summary>Bytes of a blob that comes in one request; a chunk's.</summary>
     public const int SingleSizeMax = ChunkSizeMax;
 
+    /// <summary>Chunks, and blobs that are not small, that one user sends at a time. The stage takes some times as many of all users: none keeps the others out by sending slowly.</summary>
+    public const int BodiesMax = 16;
+
+    // What is smaller takes a place for a moment only.
+    private const int SmallSize = 256 << 10;
+
     private const int ChunkSizeUsual = 5 << 20;
     private const string NotThere = "Upload session not found";
 
@@ -31,6 +37,7 @@ public sealed class BlobUploads
     private readonly BlobOptions _options;
     private readonly KeyedGate<BlobHash> _hashes;
     private readonly KeyedGate<Guid> _uploads = new();
+    private readonly BodyCounts _bodies = new(BodiesMax);
 
     internal BlobUploads(BlobOptions options, KeyedGate<BlobHash> hashes) => (_options, _hashes) = (options, hashes);
 
@@ -76,6 +83,8 @@ public sealed class BlobUploads
     /// <param name="upload">As <see cref="FindAsync(Principal, Guid, int, CancellationToken)"/> gave it.</param>
     public async ValueTask<BlobAnswer<UploadProgress>> WriteChunkAsync(BlobUpload upload, int index, PipeReader body, CancellationToken stop)
     {
+        using BodyCounts.Body? turn = _bodies.TryBegin(upload.UserId);
+        if (turn is null) return Refuse(Busy);
         ChunkOutcome outcome = await _options.Stage.WriteChunkAsync(upload.Shape, index, body, stop);
         switch (outcome.Result)
         {
@@ -85,7 +94,7 @@ public sealed class BlobUploads
             case ChunkResult.WrongSize:
                 return WrongSize(upload, index);
             case ChunkResult.Busy:
-                return Refuse(BlobRefusalKind.Busy, "Too much is being sent at the moment");
+                return Refuse(Busy);
             default:
                 return Refuse(BlobRefusalKind.NotFound, NotThere);
         }
@@ -151,6 +160,8 @@ public sealed class BlobUploads
     public async ValueTask<BlobAnswer<UploadedBlob>> TakeAsync(Principal principal, string mimeType, BlobHash? expectedHash, long? length, PipeReader body, CancellationToken stop)
     {
         if (BlobLibrary.MayNotWrite(principal) is { } scope) return Refuse(scope);
+        using BodyCounts.Body? turn = length <= SmallSize ? null : _bodies.TryBegin(principal.Id);
+        if (turn is null && !(length <= SmallSize)) return Refuse(Busy);
         if (await _options.Stage.TakeAsync(length, SingleSizeMax, body, stop) is not { } staged) return Refuse(BlobRefusalKind.Invalid, $"the body: 1 to {SingleSizeMax} bytes");
         _options.Metrics.Received(staged.Length);
         if (expectedHash is { } expected && expected != staged.Hash)
@@ -159,15 +170,7 @@ public sealed class BlobUploads
             return Refuse(Mismatch(staged.Hash, expected));
         }
 
-        RoomOutcome outcome;
-        using (KeyedGate<BlobHash>.Turn turn = await _hashes.EnterAsync(staged.Hash, CancellationToken.None))
-        {
-            await _options.Store.PutAsync(staged, CancellationToken.None);
-            outcome = await _options.Index.AddAsync(principal.Id, staged.Hash, staged.Length, mimeType, _options.Time.GetUtcNow(), CancellationToken.None);
-            if (outcome.Result is not (RoomResult.Done or RoomResult.AlreadyClaimed)) await DeleteIfUnknownAsync(staged.Hash);
-        }
-
-        await DiscardAsync(staged.Id);
+        RoomOutcome outcome = await AddAsync(principal.Id, mimeType, staged);
         if (outcome.Result == RoomResult.NotFound) return Refuse(BlobRefusalKind.Unauthorized, "Authentication required");
         if (BlobLibrary.NoRoom(outcome, staged.Length) is { } full) return Refuse(full);
         _options.Metrics.Stored();
@@ -221,6 +224,39 @@ public sealed class BlobUploads
         return mayHaveExpired || upload.ExpiresAt > _options.Time.GetUtcNow() ? upload : Refuse(BlobRefusalKind.Expired, "The upload has expired");
     }
 
+    // Nobody comes back for a blob that came in one go: whatever happens, nothing of it stays that is not claimed.
+    private async ValueTask<RoomOutcome> AddAsync(string userId, string mimeType, StagedBlob staged)
+    {
+        using KeyedGate<BlobHash>.Turn alone = await _hashes.EnterAsync(staged.Hash, CancellationToken.None);
+        try
+        {
+            await _options.Store.PutAsync(staged, CancellationToken.None);
+            RoomOutcome outcome = await _options.Index.AddAsync(userId, staged.Hash, staged.Length, mimeType, _options.Time.GetUtcNow(), CancellationToken.None);
+            if (outcome.Result is not (RoomResult.Done or RoomResult.AlreadyClaimed)) await DeleteIfUnknownAsync(staged.Hash);
+            await DiscardAsync(staged.Id);
+            return outcome;
+        }
+        catch (StorageException)
+        {
+            await ForgetAsync(staged);
+            throw;
+        }
+    }
+
+    // If this fails too, what lies on the stage says so to the next start.
+    private async ValueTask ForgetAsync(StagedBlob staged)
+    {
+        try
+        {
+            await DeleteIfUnknownAsync(staged.Hash);
+            await _options.Stage.DiscardAsync(staged.Id, CancellationToken.None);
+        }
+        catch (StorageException e)
+        {
+            _options.Log.NotDiscarded(staged.Id, e);
+        }
+    }
+
     // The index first: what is left on the stage without it goes with the next start.
     private async ValueTask EndAsync(Guid id, bool isOpen)
     {
@@ -259,6 +295,8 @@ public sealed class BlobUploads
 
     private static BlobRefusal Mismatch(BlobHash computed, BlobHash expected) =>
         new(BlobRefusalKind.HashMismatch, "The bytes have another hash than was said") { Computed = computed, Expected = expected };
+
+    private static BlobRefusal Busy => new(BlobRefusalKind.Busy, "Too much is being sent at the moment");
 
     private BlobRefusal Refuse(BlobRefusalKind kind, string message) => Refuse(new BlobRefusal(kind, message));
 

@@ -43,7 +43,9 @@ public sealed class UploadTests
         RestUser alice = await server.SignInAsync("alice");
         byte[] bytes = Noise(40 * 1024 - 7);
         string upload = await alice.BeginAsync(bytes.Length);
-        await Task.WhenAll(Enumerable.Range(0, 40).Concat(Enumerable.Range(10, 20)).Select(async i => (await alice.ChunkAsync(upload, i, Piece(bytes, 1024, i))).AssertOk()));
+        int[] order = [.. Enumerable.Range(0, 40).Concat(Enumerable.Range(10, 20))];
+        new Random(1).Shuffle(order);
+        foreach (int[] together in order.Chunk(15)) await Task.WhenAll(together.Select(async i => (await alice.ChunkAsync(upload, i, Piece(bytes, 1024, i))).AssertOk()));
         RestAnswer[] completed = await Task.WhenAll(Enumerable.Range(0, 4).Select(_ => alice.CompleteAsync(upload)));
         Assert.Single(completed.Select(answer => answer.AssertOk().GetRawText()).Distinct());
         Assert.Equal(bytes, (await alice.ReadAsync(HashOf(bytes))).Bytes);

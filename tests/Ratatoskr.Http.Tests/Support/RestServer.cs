@@ -109,9 +109,22 @@ public sealed class RestServer : IAsyncDisposable
         return answer;
     }
 
+    /// <summary>Stops and starts again: what is on disk is all that is left, documents' contents apart.</summary>
+    internal async Task RestartAsync()
+    {
+        await StopAsync();
+        await StartAsync();
+    }
+
     public async ValueTask DisposeAsync()
     {
+        await StopAsync();
         _client.Dispose();
+        Directory.Delete(_folder, recursive: true);
+    }
+
+    private async Task StopAsync()
+    {
         await _app.DisposeAsync();
         _auth.Dispose();
         await Engine.DisposeAsync();
@@ -119,7 +132,6 @@ public sealed class RestServer : IAsyncDisposable
         await Accounts.DisposeAsync();
         _stage.Dispose();
         _disk.Dispose();
-        Directory.Delete(_folder, recursive: true);
     }
 
     private async Task StartAsync()

@@ -1,0 +1,297 @@
+using System.IO.Pipelines;
+using System.Net;
+using System.Net.Sockets;
+using System.Text;
+using Ratatoskr.Engine.Blobs;
+using Ratatoskr.Engine.Storage;
+using Ratatoskr.Http.Tests.Support;
+using static Ratatoskr.Http.Tests.Support.BlobSteps;
+
+namespace Ratatoskr.Http.Tests.Blobs;
+
+/// <summary>What becomes of blobs: collected, mended after a stop, compared with their index, and whole or absent when the disk is full.</summary>
+public sealed class LifecycleTests
+{
+    private static CancellationToken Cancel => TestContext.Current.CancellationToken;
+
+    [Fact]
+    public async Task Blob_that_nobody_has_claimed_goes_after_a_day()
+    {
+        await using RestServer server = await RestServer.StartAsync();
+        RestUser alice = await server.SignInAsync("alice");
+        string hash = await alice.StoreAsync(Noise(100)), kept = await alice.StoreAsync(Noise(101)), ofDocument = await alice.StoreAsync(Noise(102));
+        await alice.ShareAsync("notes", ofDocument, "[]");
+        await alice.ReleaseAsync(hash);
+        await alice.ReleaseAsync(ofDocument);
+        server.Clock.Advance(TimeSpan.FromHours(24) - TimeSpan.FromMilliseconds(1));
+        Assert.Equal(0, await server.Blobs.Collector.CollectAsync(10, Cancel));
+        server.Clock.Advance(TimeSpan.FromMilliseconds(1));
+        Assert.Equal(1, await server.Blobs.Collector.CollectAsync(10, Cancel));
+        Assert.Equal(0, await server.Blobs.Collector.CollectAsync(10, Cancel));
+        Assert.Equal(new[] { kept, ofDocument }.Order(), await StoredAsync(server));
+        Assert.Null(await server.Accounts.Blobs.FindAsync(Parse(hash), Cancel));
+
+        alice = await server.SignInAsync("alice");
+        Assert.Equal(204, (await alice.DeleteAsync(DocumentRoot + "/notes")).Status);       // the document's claim was the last
+        server.Clock.Advance(TimeSpan.FromHours(24));
+        Assert.Equal(1, await server.Blobs.Collector.CollectAsync(10, Cancel));
+        Assert.Equal([kept], await StoredAsync(server));
+    }
+
+    [Fact]
+    public async Task Blob_that_is_claimed_while_it_is_collected_is_there_or_was_not_claimed()
+    {
+        await using RestServer server = await RestServer.StartAsync(new RestServerOptions { Rule = BlobRule.Capability });
+        int claimed = 0;
+        for (int round = 0; round < 30; round++)
+        {
+            RestUser alice = await server.SignInAsync("alice"), bob = await server.SignInAsync("bob");
+            byte[] bytes = Noise(1000, round), again = Noise(1000, 1000 + round);
+            string hash = await alice.StoreAsync(bytes), hashAgain = await alice.StoreAsync(again);
+            await alice.ReleaseAsync(hash);
+            await alice.ReleaseAsync(hashAgain);
+            server.Clock.Advance(TimeSpan.FromHours(24));
+            (alice, bob) = (await server.SignInAsync("alice"), await server.SignInAsync("bob"));
+            Task<RestAnswer> claim = bob.ClaimAsync(hash), take = alice.TakeAsync(again);
+            if (round % 2 == 0) await Task.Yield();
+            await server.Blobs.Collector.CollectAsync(10, Cancel);
+            RestAnswer answer = await claim;
+            Assert.Contains(answer.Status, new[] { 200, 404 });
+            Assert.Equal(answer.Status, (await bob.ReadAsync(hash)).Status);
+            if (answer.Status == 200) claimed++;
+            (await take).AssertOk();
+            Assert.Equal(again, (await alice.ReadAsync(hashAgain)).Bytes);
+            if (answer.Status == 200) await bob.ReleaseAsync(hash);
+        }
+
+        TestContext.Current.SendDiagnosticMessage($"{claimed} of 30 were claimed in time");
+    }
+
+    [Fact]
+    public async Task Check_deletes_what_nobody_knows_and_names_what_is_missing()
+    {
+        await using RestServer server = await RestServer.StartAsync();
+        RestUser alice = await server.SignInAsync("alice");
+        string missing = await alice.StoreAsync(Noise(100)), cut = await alice.StoreAsync(Noise(200)), whole = await alice.StoreAsync(Noise(300));
+        string orphan = await PutOrphanAsync(server, Noise(400));
+        server.Clock.Advance(TimeSpan.FromMinutes(30));
+        string young = await PutOrphanAsync(server, Noise(500));
+        Assert.True(await server.Store.DeleteAsync(Parse(missing), Cancel));
+        File.WriteAllBytes(PathOf(server, cut), Noise(199));
+
+        BlobCheck early = await server.Blobs.Collector.CheckAsync(Cancel);
+        Assert.Equal(new BlobCheck(3, 2, 0), early);
+        server.Clock.Advance(TimeSpan.FromMinutes(31));
+        Assert.Equal(new BlobCheck(3, 2, 1), await server.Blobs.Collector.CheckAsync(Cancel));
+        Assert.Equal(new[] { cut, whole, young }.Order(), await StoredAsync(server));
+        Assert.Contains(missing, server.BlobLog.Text, StringComparison.Ordinal);
+        Assert.Contains(cut, server.BlobLog.Text, StringComparison.Ordinal);
+        Assert.Contains(orphan, server.BlobLog.Text, StringComparison.Ordinal);
+        Assert.DoesNotContain(whole, server.BlobLog.Text, StringComparison.Ordinal);
+        alice = await server.SignInAsync("alice");
+        (await alice.ReadAsync(missing)).AssertError(404, "not_found");
+
+        // Bringing the bytes again mends it.
+        Assert.True((await alice.TakeAsync(Noise(100))).AssertOk().GetProperty("deduplicated").GetBoolean());
+        (await alice.TakeAsync(Noise(200))).AssertOk();
+        Assert.Equal(Noise(100), (await alice.ReadAsync(missing)).Bytes);
+        Assert.Equal(Noise(200), (await alice.ReadAsync(cut)).Bytes);
+        server.Clock.Advance(TimeSpan.FromHours(2));
+        Assert.Equal(new BlobCheck(3, 0, 1), await server.Blobs.Collector.CheckAsync(Cancel));
+    }
+
+    /// <summary>The steps of a completion that were done when the server stopped.</summary>
+    public static TheoryData<string> Steps => ["chunks", "sealed", "put", "put, sealed", "indexed", "indexed, link lost", "discarded"];
+
+    [Theory]
+    [MemberData(nameof(Steps))]
+    public async Task Upload_goes_on_wherever_the_server_stopped(string step)
+    {
+        await using RestServer server = await RestServer.StartAsync();
+        RestUser alice = await server.SignInAsync("alice");
+        byte[] bytes = Noise(2500);
+        string upload = await alice.BeginAsync(bytes.Length), other = await alice.BeginAsync(10);
+        await alice.ChunksAsync(upload, bytes, 1024);
+        BlobUpload record = (await server.Accounts.Blobs.FindUploadAsync(Guid.Parse(upload), Cancel))!;
+        bool isCompleted = step.StartsWith("indexed", StringComparison.Ordinal) || step == "discarded";
+        if (step != "chunks")
+        {
+            StagedBlob staged = (await server.Stage.SealAsync(record.Shape, Cancel))!;
+            if (step != "sealed") await server.Store.PutAsync(staged, Cancel);
+            if (isCompleted) await server.Accounts.Blobs.CompleteUploadAsync(record.Id, staged.Hash, server.Clock.GetUtcNow(), Cancel);
+            if (step == "indexed, link lost") await server.Store.DeleteAsync(staged.Hash, Cancel);
+            if (step == "discarded") await server.Stage.DiscardAsync(record.Id, Cancel);
+        }
+
+        await server.RestartAsync();
+        Assert.Equal(isCompleted ? [HashOf(bytes)] : [], await StoredAsync(server));
+        Assert.Equal(isCompleted ? 200 : 404, (await alice.ReadAsync(HashOf(bytes))).Status);
+        Assert.Equal(3, (await alice.GetAsync($"{Root}/upload/{upload}")).AssertOk().GetProperty("chunksReceived").GetInt32());
+        for (int i = 0; i < 2; i++) Assert.Equal(HashOf(bytes), (await alice.CompleteAsync(upload)).AssertOk().GetProperty("hash").GetString());
+        Assert.Equal(bytes, (await alice.ReadAsync(HashOf(bytes))).Bytes);
+        Assert.Equal(2510, (await alice.GetAsync(Root)).AssertOk().GetProperty("quotaUsed").GetInt32());
+        (await alice.ChunkAsync(other, 0, Noise(10))).AssertOk();
+        (await alice.CompleteAsync(other)).AssertOk();
+        Assert.Empty(Staged(server));
+    }
+
+    [Theory]
+    [InlineData("taken")]
+    [InlineData("put")]
+    [InlineData("indexed")]
+    public async Task Small_file_is_there_or_not_wherever_the_server_stopped(string step)
+    {
+        await using RestServer server = await RestServer.StartAsync();
+        RestUser alice = await server.SignInAsync("alice");
+        byte[] bytes = Noise(2500);
+        StagedBlob staged = (await server.Stage.TakeAsync(bytes.Length, 10_000, Pipe(bytes), Cancel))!;
+        if (step != "taken") await server.Store.PutAsync(staged, Cancel);
+        if (step == "indexed") await server.Accounts.Blobs.AddAsync(alice.Id, staged.Hash, bytes.Length, "a/b", server.Clock.GetUtcNow(), Cancel);
+        await server.RestartAsync();
+        Assert.Equal(step == "indexed" ? [HashOf(bytes)] : [], await StoredAsync(server));
+        Assert.Equal(step == "indexed" ? 200 : 404, (await alice.ReadAsync(HashOf(bytes))).Status);
+        Assert.Empty(Staged(server));
+    }
+
+    [Fact]
+    public async Task Bytes_that_others_have_claimed_stay_when_an_upload_of_the_same_was_cut_short()
+    {
+        await using RestServer server = await RestServer.StartAsync();
+        RestUser alice = await server.SignInAsync("alice"), bob = await server.SignInAsync("bob");
+        byte[] bytes = Noise(2500);
+        string hash = await bob.StoreAsync(bytes), upload = await alice.BeginAsync(bytes.Length);
+        await alice.ChunksAsync(upload, bytes, 1024);
+        BlobUpload record = (await server.Accounts.Blobs.FindUploadAsync(Guid.Parse(upload), Cancel))!;
+        await server.Store.PutAsync((await server.Stage.SealAsync(record.Shape, Cancel))!, Cancel);
+        await server.RestartAsync();
+        Assert.Equal(bytes, (await bob.ReadAsync(hash)).Bytes);
+        (await alice.ReadAsync(hash)).AssertError(404, "not_found");
+        Assert.Equal(204, (await alice.DeleteAsync($"{Root}/upload/{upload}")).Status);
+        Assert.Equal(bytes, (await bob.ReadAsync(hash)).Bytes);
+        Assert.Empty(Staged(server));
+    }
+
+    [Fact]
+    public async Task Full_disk_refuses_and_what_is_sent_again_is_taken()
+    {
+        FailingStage stage = null!;
+        FailingStore store = null!;
+        await using RestServer server = await RestServer.StartAsync(new RestServerOptions { Stage = inner => stage = new FailingStage(inner), Store = inner => store = new FailingStore(inner) });
+        RestUser alice = await server.SignInAsync("alice");
+        byte[] bytes = Noise(2500), small = Noise(100, 1);
+        string upload = await alice.BeginAsync(bytes.Length);
+        stage.IsFull = true;
+        RestAnswer refused = await alice.ChunkAsync(upload, 0, bytes[..1024]);
+        refused.AssertError(503, "storage_unavailable");
+        Assert.Equal("5", refused.Headers["Retry-After"]);
+        (await alice.TakeAsync(small)).AssertError(503, "storage_unavailable");
+        stage.IsFull = false;
+        await alice.ChunksAsync(upload, bytes, 1024);
+        stage.IsFull = true;
+        (await alice.CompleteAsync(upload)).AssertError(503, "storage_unavailable");
+        stage.IsFull = false;
+        foreach (bool before in new[] { true, false })
+        {
+            (store.FailsBeforePut, store.FailsAfterPut) = (before, !before);
+            (await alice.CompleteAsync(upload)).AssertError(503, "storage_unavailable");
+            (await alice.TakeAsync(small)).AssertError(503, "storage_unavailable");
+            (await alice.ReadAsync(HashOf(bytes))).AssertError(404, "not_found");
+            (await alice.ReadAsync(HashOf(small))).AssertError(404, "not_found");
+            Assert.Equal(0, (await alice.GetAsync(Root)).AssertOk().GetProperty("total").GetInt32());
+            Assert.DoesNotContain(HashOf(small), await StoredAsync(server));
+        }
+
+        (store.FailsBeforePut, store.FailsAfterPut) = (false, false);
+        Assert.False((await alice.CompleteAsync(upload)).AssertOk().GetProperty("deduplicated").GetBoolean());
+        Assert.False((await alice.TakeAsync(small)).AssertOk().GetProperty("deduplicated").GetBoolean());
+        Assert.Equal(bytes, (await alice.ReadAsync(HashOf(bytes))).Bytes);
+        Assert.Equal(small, (await alice.ReadAsync(HashOf(small))).Bytes);
+        Assert.Empty(Staged(server));
+        store.FailsToOpen = true;
+        (await alice.ReadAsync(HashOf(bytes))).AssertError(503, "storage_unavailable");
+    }
+
+    [Fact]
+    public async Task What_could_not_be_discarded_is_gone_after_a_restart()
+    {
+        FailingStage? stage = null;
+        await using RestServer server = await RestServer.StartAsync(new RestServerOptions { Stage = inner => stage = new FailingStage(inner) });
+        RestUser alice = await server.SignInAsync("alice");
+        string upload = await alice.BeginAsync(3000);
+        await alice.ChunksAsync(upload, Noise(2048), 1024);
+        stage!.IsFull = true;
+        Assert.Equal(204, (await alice.DeleteAsync($"{Root}/upload/{upload}")).Status);
+        stage.IsFull = false;
+        Assert.NotEmpty(Staged(server));
+        await server.RestartAsync();
+        Assert.Empty(Staged(server));
+        Assert.Equal(0, (await alice.GetAsync(Root)).AssertOk().GetProperty("quotaUsed").GetInt32());
+    }
+
+    [Fact]
+    public async Task Reader_that_takes_nothing_is_cut_off()
+    {
+        await using RestServer server = await RestServer.StartAsync(new RestServerOptions { StallMax = TimeSpan.FromMilliseconds(100) });
+        RestUser alice = await server.SignInAsync("alice");
+        byte[] bytes = Noise(9 << 20);                       // more than the kernel keeps for a socket
+        string hash = await alice.StoreAsync(bytes);
+        using Socket reader = new(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp) { ReceiveBufferSize = 4096 };
+        await reader.ConnectAsync(IPAddress.Loopback, server.Address.Port, Cancel);
+        await reader.SendAsync(Encoding.ASCII.GetBytes($"GET {Root}/{hash} HTTP/1.1\r\nHost: {server.Address.Authority}\r\nAuthorization: Bearer {alice.Token}\r\n\r\n"), Cancel);
+        await UntilAsync(() => server.Room.Stalled == 1);
+        await UntilAsync(() => server.Room.Bytes == 0);
+        Assert.Equal(bytes, (await alice.ReadAsync(hash)).Bytes);
+    }
+
+    [Fact]
+    public async Task Client_that_goes_away_in_mid_chunk_leaves_no_chunk()
+    {
+        await using RestServer server = await RestServer.StartAsync();
+        RestUser alice = await server.SignInAsync("alice");
+        byte[] bytes = Noise(2000);
+        string upload = await alice.BeginAsync(bytes.Length, chunkSize: 2000);
+        using (Socket sender = new(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp))
+        {
+            await sender.ConnectAsync(IPAddress.Loopback, server.Address.Port, Cancel);
+            await sender.SendAsync(
+                Encoding.ASCII.GetBytes(
+                    $"PUT {Root}/upload/{upload}/chunk/0 HTTP/1.1\r\nHost: {server.Address.Authority}\r\nAuthorization: Bearer {alice.Token}\r\nContent-Type: application/octet-stream\r\nContent-Length: 2000\r\n\r\n"),
+                Cancel);
+            await sender.SendAsync(bytes.AsMemory(0, 1000), Cancel);
+        }
+
+        Assert.Equal(0, (await alice.GetAsync($"{Root}/upload/{upload}")).AssertOk().GetProperty("chunksReceived").GetInt32());
+        (await alice.CompleteAsync(upload)).AssertError(400, "incomplete_upload");
+        (await alice.ChunkAsync(upload, 0, bytes)).AssertOk();
+        (await alice.CompleteAsync(upload)).AssertOk();
+    }
+
+    private static async Task<string> PutOrphanAsync(RestServer server, byte[] bytes)
+    {
+        StagedBlob staged = (await server.Stage.TakeAsync(bytes.Length, bytes.Length, Pipe(bytes), Cancel))!;
+        await server.Store.PutAsync(staged, Cancel);
+        await server.Stage.DiscardAsync(staged.Id, Cancel);
+        return staged.Hash.ToString();
+    }
+
+    private static PipeReader Pipe(byte[] bytes) => PipeReader.Create(new MemoryStream(bytes));
+
+    private static BlobHash Parse(string hash) => BlobHash.TryParse(hash, out BlobHash parsed) ? parsed : throw new ArgumentException(hash, nameof(hash));
+
+    private static string PathOf(RestServer server, string hash) => Path.Combine(server.Folder, "blobs", hash[..2], hash[2..4], hash);
+
+    private static async Task<IEnumerable<string>> StoredAsync(RestServer server)
+    {
+        List<string> hashes = [];
+        await foreach (StoredBlob blob in server.Store.ListAsync(Cancel)) hashes.Add(blob.Hash.ToString());
+        return hashes.Order();
+    }
+
+    private static string[] Staged(RestServer server) => Directory.Exists(Path.Combine(server.Folder, "blobs", "stage")) ? Directory.GetFiles(Path.Combine(server.Folder, "blobs", "stage")) : [];
+
+    private static async Task UntilAsync(Func<bool> condition)
+    {
+        for (int i = 0; i < 6_000 && !condition(); i++) await Task.Delay(5, Cancel);
+        Assert.True(condition());
+    }
+}

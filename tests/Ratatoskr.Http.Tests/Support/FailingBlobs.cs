@@ -1,0 +1,61 @@
+using System.IO.Pipelines;
+using Ratatoskr.Engine.Storage;
+
+namespace Ratatoskr.Http.Tests.Support;
+
+/// <summary>A disk that is full when the test says so.</summary>
+internal sealed class FullDisk : StorageException
+{
+    public FullDisk()
+        : base("the disk is full")
+    {
+    }
+}
+
+/// <summary>A stage whose disk is full at times: before anything of a body was read, or in the middle.</summary>
+internal sealed class FailingStage(IBlobStage inner) : IBlobStage
+{
+    public bool IsFull { get; set; }
+
+    public async ValueTask<ChunkOutcome> WriteChunkAsync(UploadShape upload, int index, PipeReader body, CancellationToken stop)
+    {
+        if (!IsFull) return await inner.WriteChunkAsync(upload, index, body, stop);
+        ReadResult read = await body.ReadAsync(stop);
+        body.AdvanceTo(read.Buffer.GetPosition(read.Buffer.Length / 2));
+        throw new FullDisk();
+    }
+
+    public ValueTask<ChunksReceived> ReceivedAsync(UploadShape upload, CancellationToken stop) => inner.ReceivedAsync(upload, stop);
+
+    public ValueTask<StagedBlob?> SealAsync(UploadShape upload, CancellationToken stop) => IsFull ? throw new FullDisk() : inner.SealAsync(upload, stop);
+
+    public ValueTask<StagedBlob?> TakeAsync(long? length, long lengthMax, PipeReader body, CancellationToken stop) =>
+        IsFull ? throw new FullDisk() : inner.TakeAsync(length, lengthMax, body, stop);
+
+    public ValueTask DiscardAsync(Guid upload, CancellationToken stop) => IsFull ? throw new FullDisk() : inner.DiscardAsync(upload, stop);
+
+    public ValueTask<IReadOnlyList<StagedBlob>> RecoverAsync(IReadOnlySet<Guid> uploads, CancellationToken stop) => inner.RecoverAsync(uploads, stop);
+}
+
+/// <summary>A store that cannot take a blob at times, before it is in or after; and gives none.</summary>
+internal sealed class FailingStore(IBlobStore inner) : IBlobStore
+{
+    public bool FailsBeforePut { get; set; }
+
+    public bool FailsAfterPut { get; set; }
+
+    public bool FailsToOpen { get; set; }
+
+    public async ValueTask PutAsync(StagedBlob staged, CancellationToken stop)
+    {
+        if (FailsBeforePut) throw new FullDisk();
+        await inner.PutAsync(staged, stop);
+        if (FailsAfterPut) throw new FullDisk();
+    }
+
+    public ValueTask<IBlobContent?> OpenAsync(BlobHash hash, CancellationToken stop) => FailsToOpen ? throw new FullDisk() : inner.OpenAsync(hash, stop);
+
+    public ValueTask<bool> DeleteAsync(BlobHash hash, CancellationToken stop) => inner.DeleteAsync(hash, stop);
+
+    public IAsyncEnumerable<StoredBlob> ListAsync(CancellationToken stop) => inner.ListAsync(stop);
+}
