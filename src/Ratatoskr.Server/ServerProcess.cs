@@ -63,9 +63,11 @@ internal static class ServerProcess
 
     private static async Task<int> CheckAsync(string folder, TextWriter output)
     {
-        (int documents, int damages) = await FolderCheck.RunAsync(folder, damage => output.WriteLine("DAMAGED " + damage.ReplaceLineEndings(" "))).ConfigureAwait(false);
-        await output.WriteLineAsync($"{documents} documents in {folder}, {damages} damages").ConfigureAwait(false);
-        return damages == 0 ? Stopped : Damaged;
+        FolderFindings found = await FolderCheck.RunAsync(folder, damage => Write("DAMAGED", damage), note => Write("NOTE", note)).ConfigureAwait(false);
+        await output.WriteLineAsync($"{found.Documents} documents and {found.Blobs} blobs in {folder}, {found.Damages} damages").ConfigureAwait(false);
+        return found.Damages == 0 ? Stopped : Damaged;
+
+        void Write(string kind, string line) => output.WriteLine($"{kind} {line.ReplaceLineEndings(" ")}");
     }
 
     private static async Task ServeAsync(

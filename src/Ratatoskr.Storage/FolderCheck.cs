@@ -3,6 +3,7 @@ using Automerge.Format;
 using Microsoft.Data.Sqlite;
 using Ratatoskr.Engine.Storage;
 using Ratatoskr.Protocol.Identifiers;
+using Ratatoskr.Storage.Blobs;
 using Ratatoskr.Storage.Faster;
 using Ratatoskr.Storage.Faster.Checks;
 using Ratatoskr.Storage.Faster.Folders;
@@ -13,7 +14,7 @@ namespace Ratatoskr.Storage;
 
 /// <summary>
 /// Reads all that a data folder holds, as a server would, and names what is not what was written: journal and table through their checksums, each document's chunks through
-/// Automerge's, the database through SQLite's own checks. It recovers first, as a start would; nothing is repaired.
+/// Automerge's, the database through SQLite's own checks, blobs through their hashes. It recovers first, as a start would; nothing is repaired.
 /// </summary>
 /// <remarks>For a folder that no server has open: it holds the folder while it looks.</remarks>
 public static class FolderCheck
@@ -23,9 +24,10 @@ public static class FolderCheck
 
     /// <param name="folder">The data folder.</param>
     /// <param name="report">Gets a line for each damage.</param>
-    /// <returns>How many documents there are, and how many damages were found.</returns>
+    /// <param name="note">Gets a line for what is in no order, but costs nobody anything; null: nobody wants to know.</param>
+    /// <param name="blobs">Where blobs are; null: in the folder.</param>
     /// <exception cref="StoreFolderException">In use by another process, of another version, or no data folder.</exception>
-    public static async Task<(int Documents, int Damages)> RunAsync(string folder, Action<string> report)
+    public static async Task<FolderFindings> RunAsync(string folder, Action<string> report, Action<string>? note = null, IBlobStore? blobs = null)
     {
         ArgumentNullException.ThrowIfNull(report);
         if (!File.Exists(Path.Combine(folder, "format"))) throw new StoreFolderException($"{folder} is not a data folder: it has no format file");
@@ -64,8 +66,16 @@ public static class FolderCheck
         }
 
         string database = Path.Combine(folder, SqliteAccountStore.FileName);
-        if (File.Exists(database)) CheckDatabase(database, Tell);
-        return (documents, damages);
+        (long known, long orphans) = (0, 0);
+        if (File.Exists(database))
+        {
+            int before = damages;
+            CheckDatabase(database, Tell);
+            // What a damaged index says would name blobs that nothing is wrong with.
+            if (damages == before) (known, orphans) = await CheckBlobsAsync(folder, blobs, Tell, note ?? (_ => { })).ConfigureAwait(false);
+        }
+
+        return new FolderFindings(documents, known, orphans, damages);
 
         void Tell(string damage)
         {
@@ -92,6 +102,30 @@ public static class FolderCheck
         catch (Exception e) when (e is StoreDamagedException or StoreUnavailableException)
         {
             return (true, e.Message);
+        }
+    }
+
+    private static async Task<(long Known, long Orphans)> CheckBlobsAsync(string folder, IBlobStore? blobs, Action<string> tell, Action<string> note)
+    {
+        try
+        {
+            using BlobDisk disk = new(new BlobDiskOptions { Folder = folder, ReserveBytes = 0 });
+            SqliteAccountStore accounts = await SqliteAccountStore.OpenAsync(new SqliteAccountStoreOptions
+            {
+                Folder = folder,
+                NewDocumentId = () => throw new InvalidOperationException("a check makes no users"),
+                DefaultQuotas = new UserQuotas(0, 0, 0, 0, 0),
+            }).ConfigureAwait(false);
+            await using (accounts.ConfigureAwait(false))
+            {
+                BlobAudit audit = new(accounts.Blobs, blobs ?? new FileBlobStore(disk));
+                return (await audit.CheckIndexAsync(tell, CancellationToken.None).ConfigureAwait(false), await audit.CheckStoreAsync(note, CancellationToken.None).ConfigureAwait(false));
+            }
+        }
+        catch (Exception e) when (e is StoreDamagedException or StoreFolderException or StorageException)
+        {
+            tell(e.Message);
+            return (0, 0);
         }
     }
 
@@ -136,3 +170,8 @@ public static class FolderCheck
         }
     }
 }
+
+/// <param name="Blobs">That the index knows.</param>
+/// <param name="Orphans">Blobs that it does not know.</param>
+/// <param name="Damages">That were reported.</param>
+public readonly record struct FolderFindings(long Documents, long Blobs, long Orphans, long Damages);

@@ -78,7 +78,7 @@ public sealed class ServerProcessTests : IDisposable
             await server.WaitForExitAsync(Cancel);
         }
 
-        Assert.Equal((0, $"0 documents in {settings[1].Value}, 0 damages\n", ""), await RunAsync(["check"], settings));
+        Assert.Equal((0, $"0 documents and 0 blobs in {settings[1].Value}, 0 damages\n", ""), await RunAsync(["check"], settings));
     }
 
     [Fact]

@@ -19,7 +19,7 @@ public sealed class FolderCheckTests : IDisposable
     public async Task Sound_folder_is_found_sound_and_stays_so()
     {
         await FillAsync();
-        for (int i = 0; i < 2; i++) Assert.Equal((20, 0), await FolderCheck.RunAsync(_folder.Path, _damages.Add));
+        for (int i = 0; i < 2; i++) Assert.Equal(new FolderFindings(20, 0, 0, 0), await FolderCheck.RunAsync(_folder.Path, _damages.Add));
         Assert.Empty(_damages);
     }
 
@@ -33,7 +33,7 @@ public sealed class FolderCheckTests : IDisposable
         bytes[bytes.AsSpan().IndexOf(content) + 9] ^= 1;
         await File.WriteAllBytesAsync(file, bytes);
         // With it those whose records FASTER reads together with the damaged sector.
-        (int documents, int damages) = await FolderCheck.RunAsync(_folder.Path, _damages.Add);
+        (long documents, _, _, long damages) = await FolderCheck.RunAsync(_folder.Path, _damages.Add);
         Assert.Equal(20, documents);
         Assert.InRange(damages, 1, 5);
         Assert.Contains(_damages, line => line.Contains(Id(7).ToString(), StringComparison.Ordinal) && line.Contains(file, StringComparison.Ordinal));
@@ -45,16 +45,16 @@ public sealed class FolderCheckTests : IDisposable
         FasterChunkStore store = await FasterChunkStore.OpenAsync(_folder.Options);
         for (int i = 0; i < 20; i++) await store.AppendAsync(Append(Id(i), ContentOf(i), Hash(i)), Now, CancellationToken.None);
         await store.AbandonAsync();
-        using (StoreFolder sound = _folder.Image()) Assert.Equal((20, 0), await FolderCheck.RunAsync(sound.Path, _damages.Add));
+        using (StoreFolder sound = _folder.Image()) Assert.Equal(new FolderFindings(20, 0, 0, 0), await FolderCheck.RunAsync(sound.Path, _damages.Add));
         string file = Path.Combine(_folder.Path, "documents", "journal", "journal.0");
         byte[] bytes = await File.ReadAllBytesAsync(file);
         bytes[bytes.AsSpan().IndexOf(ContentOf(7)) + 9] ^= 1;
         await File.WriteAllBytesAsync(file, bytes);
         // The entry in its file, and the document.
-        Assert.Equal((20, 2), await FolderCheck.RunAsync(_folder.Path, _damages.Add));
+        Assert.Equal(new FolderFindings(20, 0, 0, 2), await FolderCheck.RunAsync(_folder.Path, _damages.Add));
         Assert.All(_damages, line => Assert.Contains(Id(7).ToString(), line, StringComparison.Ordinal));
         Assert.Contains(_damages, line => line.Contains(file, StringComparison.Ordinal));
-        Assert.Equal((20, 1), await FolderCheck.RunAsync(_folder.Path, _damages.Add));
+        Assert.Equal(new FolderFindings(20, 0, 0, 1), await FolderCheck.RunAsync(_folder.Path, _damages.Add));
     }
 
     [Fact]
@@ -62,7 +62,7 @@ public sealed class FolderCheckTests : IDisposable
     {
         await FillAsync();
         await using (FasterChunkStore store = await FasterChunkStore.OpenAsync(_folder.Options)) await store.AppendAsync(Id(3), 1);
-        Assert.Equal((20, 1), await FolderCheck.RunAsync(_folder.Path, _damages.Add));
+        Assert.Equal(new FolderFindings(20, 0, 0, 1), await FolderCheck.RunAsync(_folder.Path, _damages.Add));
         Assert.Contains($"{Id(3)}: tail entry 2", Assert.Single(_damages), StringComparison.Ordinal);
     }
 
@@ -72,7 +72,7 @@ public sealed class FolderCheckTests : IDisposable
         await FillAsync();
         string file = Path.Combine(_folder.Path, "ratatoskr.db");
         await File.WriteAllBytesAsync(file, Encoding.ASCII.GetBytes(new string('x', 5000)));
-        Assert.Equal((20, 1), await FolderCheck.RunAsync(_folder.Path, _damages.Add));
+        Assert.Equal(new FolderFindings(20, 0, 0, 1), await FolderCheck.RunAsync(_folder.Path, _damages.Add));
         Assert.Contains(file, Assert.Single(_damages), StringComparison.Ordinal);
     }
 

@@ -88,12 +88,14 @@ internal sealed class StagedUpload(BlobDisk disk, StageNames names, ConcurrentDi
                 Open();
                 if (Has(index))
                 {
-                    WriteEntry(index, null);
+                    // First here: a write that fails may have been done all the same.
                     lock (_gate)
                     {
                         _isThere[index] = false;
                         _received--;
                     }
+
+                    WriteEntry(index, null);
                 }
 
                 _hash.Forget(index);
