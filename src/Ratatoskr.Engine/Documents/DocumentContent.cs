@@ -110,7 +110,9 @@ internal sealed class DocumentContent : IChangeSource
     }
 
     /// <summary>Takes a change whose bytes were verified (format §10, rules 1 and 2) if it fits graph and op set (rules 3 and 4), or queues it until its dependencies come.</summary>
-    public Acceptance Accept(in ChangeHeader header)
+    /// <param name="header">The change.</param>
+    /// <param name="mayQueue">Its sender has room in the queue.</param>
+    public Acceptance Accept(in ChangeHeader header, bool mayQueue = true)
     {
         Acceptance judged = Judge(header);
         if (judged.Outcome == AcceptOutcome.Taken)
@@ -121,7 +123,7 @@ internal sealed class DocumentContent : IChangeSource
         }
         else if (judged.Outcome == AcceptOutcome.Queued)
         {
-            return Enqueue(header) == QueueVerdict.Full ? new Acceptance(AcceptOutcome.QueueFull) : judged;
+            return !mayQueue || Enqueue(header) == QueueVerdict.Full ? new Acceptance(AcceptOutcome.QueueFull) : judged;
         }
         else if (judged.Outcome is AcceptOutcome.Refused or AcceptOutcome.TooLarge)
         {

@@ -89,6 +89,15 @@ public sealed record EngineLimits
     /// <summary>Bytes of changes waiting for their dependencies, per document.</summary>
     public long QueueBytesMax { get; init; } = 16L << 20;
 
+    /// <summary>
+    /// Bytes of changes waiting for their dependencies that one session may bring at once, per shard; further ones are dropped and asked for again. Small things that live for long are what
+    /// the garbage collector stops everybody for.
+    /// </summary>
+    public long QueueBytesPerSession { get; init; } = 4L << 20;
+
+    /// <summary>After so long, in ms, a session may bring as many again.</summary>
+    public long QueueRefillMs { get; init; } = 16_000;
+
     /// <summary>Longest text of a document id; 27 or 28 bytes are usual, and the store keeps lengths in one byte.</summary>
     public int DocumentIdBytesMax { get; init; } = byte.MaxValue;
 

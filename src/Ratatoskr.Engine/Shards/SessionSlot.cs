@@ -1,5 +1,6 @@
 using Ratatoskr.Engine.Documents;
 using Ratatoskr.Engine.Ephemeral;
+using Ratatoskr.Engine.Limits;
 using Ratatoskr.Protocol.Identifiers;
 
 namespace Ratatoskr.Engine.Shards;
@@ -8,6 +9,9 @@ namespace Ratatoskr.Engine.Shards;
 /// <remarks>Owned by the shard.</remarks>
 internal sealed class SessionSlot
 {
+    private long _queueRoom;
+    private Timestamp _queueRoomAt;
+
     public SessionSlot() => LinksByText = Links.GetAlternateLookup<ReadOnlySpan<byte>>();
 
     public Dictionary<DocumentId, PeerLink> Links { get; } = new(DocumentId.Comparer.Instance);
@@ -26,4 +30,17 @@ internal sealed class SessionSlot
 
     /// <summary>Ephemeral messages that its full socket could not take yet; null for none.</summary>
     public Queue<KeptEphemeral>? KeptEphemerals { get; set; }
+
+    /// <summary>Whether a change of this session may wait for its dependencies: room comes back evenly, all of it within <see cref="EngineLimits.QueueRefillMs"/>.</summary>
+    public bool HasQueueRoom(Timestamp now, EngineLimits limits)
+    {
+        if (now == _queueRoomAt) return _queueRoom > 0;
+        long passed = Math.Min(now.UnixMs - _queueRoomAt.UnixMs, limits.QueueRefillMs);
+        _queueRoom = Math.Min(limits.QueueBytesPerSession, _queueRoom + (limits.QueueBytesPerSession * passed / limits.QueueRefillMs));
+        _queueRoomAt = now;
+        return _queueRoom > 0;
+    }
+
+    /// <summary>One does.</summary>
+    public void Queued(long bytes) => _queueRoom -= bytes;
 }

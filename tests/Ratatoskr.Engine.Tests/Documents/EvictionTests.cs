@@ -84,6 +84,37 @@ public sealed class EvictionTests
     }
 
     [Fact]
+    public void Session_that_brings_orphans_without_end_gets_them_dropped_and_again_after_a_while()
+    {
+        const int Documents = 40;
+        using TestServer server = new(new EngineLimits { QueueBytesPerSession = 4_000, IdleDocumentMs = 600_000 });
+        TestPeer eve = server.Connect("eve"), ann = server.Connect("ann");
+        Assert.InRange(Orphans(eve, 0), 5, 15);
+        Assert.Equal(1, Orphans(ann, Documents, count: 1));             // hers is another session
+        server.Tick(16);
+        Assert.InRange(Orphans(eve, 2 * Documents), 5, 15);
+
+        int Orphans(TestPeer peer, int from, int count = Documents)
+        {
+            int queued = 0;
+            for (int i = from; i < from + count; i++)
+            {
+                DocumentId id = TestServer.Document($"orphans {i}");
+                ChangeGraph elsewhere = new(1);
+                byte[] dependency = PeerDocument.Make(elsewhere, new ActorId([5]), "dependency", 1, out _);
+                PeerDocument lost = new(id, new ActorId([6]));
+                lost.Apply(dependency);
+                lost.Edit("orphan");
+                peer.SayChanges(id, lost.LastChange);
+                server.Carry(peer);
+                queued += server.Engine.ContentOf(id)?.Queue?.Count ?? 0;
+            }
+
+            return queued;
+        }
+    }
+
+    [Fact]
     public void Document_without_peers_is_forgotten_after_a_while_and_comes_back()
     {
         using HookedServer server = new(new EngineLimits());
