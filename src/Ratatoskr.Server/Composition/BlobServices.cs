@@ -2,8 +2,9 @@ using System.Diagnostics.Metrics;
 using System.Security.Cryptography;
 using Microsoft.Extensions.Logging;
 using Ratatoskr.Engine.Blobs;
-using Ratatoskr.Storage.Blobs;
+using Ratatoskr.Engine.Storage;
 using Ratatoskr.Server.Configuration;
+using Ratatoskr.Storage.Blobs;
 
 namespace Ratatoskr.Server.Composition;
 
@@ -12,6 +13,7 @@ internal sealed class BlobServices : IAsyncDisposable
 {
     private readonly BlobDisk _disk;
     private readonly FileBlobStage _stage;
+    private readonly S3BlobStore? _bucket;
     private readonly CancellationTokenSource _stop = new();
     private Task _collecting = Task.CompletedTask;
 
@@ -19,10 +21,11 @@ internal sealed class BlobServices : IAsyncDisposable
     {
         _disk = new BlobDisk(new BlobDiskOptions { Folder = options.DataDirectory, Logger = loggers.CreateLogger("Ratatoskr.Storage") });
         _stage = new FileBlobStage(_disk);
+        if (options.Accounts.Blobs.S3 is { } s3) _bucket = new S3BlobStore(Options(s3));
         Service = new BlobService(new BlobOptions
         {
             Stage = _stage,
-            Store = new FileBlobStore(_disk),
+            Store = _bucket as IBlobStore ?? new FileBlobStore(_disk),
             Index = accounts.BlobIndex,
             Accounts = accounts.Store,
             Access = accounts.Access,
@@ -58,7 +61,19 @@ internal sealed class BlobServices : IAsyncDisposable
         await _stop.CancelAsync().ConfigureAwait(false);
         await _collecting.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
         _stop.Dispose();
+        _bucket?.Dispose();
         _stage.Dispose();
         _disk.Dispose();
     }
+
+    private static S3BlobStoreOptions Options(S3Settings s3) => new()
+    {
+        Bucket = s3.Bucket,
+        Endpoint = s3.Endpoint,
+        Region = s3.Region,
+        KeyId = s3.KeyId,
+        Secret = s3.Secret,
+        Prefix = s3.Prefix,
+        Presign = s3.Presign,
+    };
 }

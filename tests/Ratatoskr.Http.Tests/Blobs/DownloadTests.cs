@@ -255,6 +255,21 @@ public sealed class DownloadTests
     }
 
     [Fact]
+    public async Task Reader_is_sent_to_where_the_store_has_it()
+    {
+        await using RestServer server = await RestServer.StartAsync(new RestServerOptions { Store = inner => new AddressedStore(inner) });
+        RestUser alice = await server.SignInAsync("alice"), bob = await server.SignInAsync("bob");
+        string hash = await alice.StoreAsync(Noise(100), "image/svg+xml");
+        RestAnswer sent = await alice.ReadAsync(hash + "?inline", ("Range", "bytes=0-1"));
+        Assert.Equal((307, "no-store"), (sent.Status, sent.Headers["Cache-Control"]));
+        Assert.Equal(
+            $"https://bucket.example.org/{hash}?type=image%2Fsvg%2Bxml&disposition={Uri.EscapeDataString($"attachment; filename=\"{hash}\"")}", sent.Headers["Location"]);
+        Assert.Equal((200, "100"), ((await alice.SendAsync(HttpMethod.Head, $"{Root}/{hash}")).Status, (await alice.SendAsync(HttpMethod.Head, $"{Root}/{hash}")).Headers["Content-Length"]));
+        Assert.Equal(304, (await alice.ReadAsync(hash, ("If-None-Match", $"\"{hash}\""))).Status);
+        (await bob.ReadAsync(hash)).AssertError(404, "not_found");
+    }
+
+    [Fact]
     public async Task With_the_originals_rule_the_hash_is_the_key()
     {
         await using RestServer server = await RestServer.StartAsync(new RestServerOptions { Rule = BlobRule.Capability });

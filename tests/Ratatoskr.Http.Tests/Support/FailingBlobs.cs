@@ -59,3 +59,27 @@ internal sealed class FailingStore(IBlobStore inner) : IBlobStore
 
     public IAsyncEnumerable<StoredBlob> ListAsync(CancellationToken stop) => inner.ListAsync(stop);
 }
+
+/// <summary>A store that has an address for each blob, as a bucket does.</summary>
+internal sealed class AddressedStore(IBlobStore inner) : IBlobStore
+{
+    public ValueTask PutAsync(StagedBlob staged, CancellationToken stop) => inner.PutAsync(staged, stop);
+
+    public async ValueTask<IBlobContent?> OpenAsync(BlobHash hash, CancellationToken stop) => await inner.OpenAsync(hash, stop) is { } content ? new Content(hash, content) : null;
+
+    public ValueTask<bool> DeleteAsync(BlobHash hash, CancellationToken stop) => inner.DeleteAsync(hash, stop);
+
+    public IAsyncEnumerable<StoredBlob> ListAsync(CancellationToken stop) => inner.ListAsync(stop);
+
+    private sealed class Content(BlobHash hash, IBlobContent inner) : IBlobContent
+    {
+        public long Length => inner.Length;
+
+        public Uri? Address(string contentType, string contentDisposition) =>
+            new($"https://bucket.example.org/{hash}?type={Uri.EscapeDataString(contentType)}&disposition={Uri.EscapeDataString(contentDisposition)}");
+
+        public ValueTask SendAsync(long offset, long length, PipeWriter to, CancellationToken stop) => inner.SendAsync(offset, length, to, stop);
+
+        public ValueTask DisposeAsync() => inner.DisposeAsync();
+    }
+}

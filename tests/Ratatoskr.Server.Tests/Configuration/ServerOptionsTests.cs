@@ -1,6 +1,7 @@
 using System.Net;
 using System.Security.Cryptography;
 using System.Security.Cryptography.X509Certificates;
+using Ratatoskr.Engine.Blobs;
 using Ratatoskr.Engine.Limits;
 using Ratatoskr.Server.Configuration;
 
@@ -87,6 +88,10 @@ public sealed class ServerOptionsTests : IDisposable
     [InlineData("TRUSTED_PROXIES", "proxy")]
     [InlineData("DEFAULT_MAX_DOCUMENTS", "-1")]
     [InlineData("DEFAULT_MAX_DOCUMENT_SIZE", "10 MB")]
+    [InlineData("DEFAULT_MAX_BLOB_STORAGE", "-1")]
+    [InlineData("DEFAULT_MAX_BLOB_SIZE", "1 GB")]
+    [InlineData("BLOB_ACCESS", "public")]
+    [InlineData("BLOB_STORE", "disk")]
     [InlineData("SHARDS", "0")]
     [InlineData("SHARDS", "257")]
     [InlineData("SHARDS", "1.5")]
@@ -108,6 +113,43 @@ public sealed class ServerOptionsTests : IDisposable
         Assert.Contains(" cannot be used: ", refused.Message, StringComparison.Ordinal);
         Assert.DoesNotContain(refused.Message, char.IsControl);
         if (!name.StartsWith("TLS", StringComparison.Ordinal)) Assert.StartsWith($"{name}={value.Replace('\0', ' ')} ", refused.Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Blobs_are_files_for_who_may_read_them_unless_something_else_is_said()
+    {
+        AccountSettings usual = Read().Accounts, other = Read(("BLOB_ACCESS", "capability"), ("DEFAULT_MAX_BLOB_STORAGE", "7"), ("DEFAULT_MAX_BLOB_SIZE", "5")).Accounts;
+        Assert.Equal((BlobRule.Accounts, null, 5L << 30, 1L << 30), (usual.Blobs.Rule, usual.Blobs.S3, usual.DefaultQuotas.MaxBlobStorage, usual.DefaultQuotas.MaxBlobSize));
+        Assert.Equal((BlobRule.Capability, 7, 5), (other.Blobs.Rule, other.DefaultQuotas.MaxBlobStorage, other.DefaultQuotas.MaxBlobSize));
+    }
+
+    [Fact]
+    public void Bucket_is_named_with_all_that_it_needs()
+    {
+        S3Settings amazon = Read(("BLOB_STORE", "s3"), ("S3_BUCKET", "my-blobs")).Accounts.Blobs.S3!;
+        Assert.Equal(("my-blobs", null, "us-east-1", null, "", false), (amazon.Bucket, amazon.Endpoint, amazon.Region, amazon.KeyId, amazon.Prefix, amazon.Presign));
+        S3Settings own = Read(
+            ("BLOB_STORE", "s3"), ("S3_BUCKET", "blobs"), ("S3_ENDPOINT", "http://127.0.0.1:9000"), ("S3_REGION", "here"), ("S3_ACCESS_KEY_ID", "id"), ("S3_SECRET_ACCESS_KEY", "secret"),
+            ("S3_PREFIX", "a/b/"), ("S3_PRESIGNED_DOWNLOADS", "true")).Accounts.Blobs.S3!;
+        Assert.Equal((new Uri("http://127.0.0.1:9000"), "here", "id", "secret", "a/b/", true), (own.Endpoint, own.Region, own.KeyId, own.Secret, own.Prefix, own.Presign));
+        Assert.DoesNotContain("secret", own.ToString(), StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData("S3_BUCKET", "")]
+    [InlineData("S3_BUCKET", "a/b")]
+    [InlineData("S3_BUCKET", "ab")]
+    [InlineData("S3_ENDPOINT", "minio:9000")]
+    [InlineData("S3_ENDPOINT", "https://s3.example.org/?x=1")]
+    [InlineData("S3_PREFIX", "/blobs")]
+    [InlineData("S3_PREFIX", "a b")]
+    [InlineData("S3_SECRET_ACCESS_KEY", "alone and secret")]
+    [InlineData("S3_PRESIGNED_DOWNLOADS", "yes")]
+    public void Bucket_that_cannot_be_used_is_refused(string name, string value)
+    {
+        SettingException refused = Assert.Throws<SettingException>(() => Read(("BLOB_STORE", "s3"), name == "S3_BUCKET" ? ("PORT", "1") : ("S3_BUCKET", "blobs"), (name, value)));
+        Assert.Equal(name, refused.Name);
+        Assert.DoesNotContain("alone", refused.Message, StringComparison.Ordinal);
     }
 
     [Fact]
