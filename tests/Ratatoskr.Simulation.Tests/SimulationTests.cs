@@ -53,6 +53,7 @@ public sealed class SimulationTests(ITestOutputHelper output)
     [InlineData(3069954)]                                      // as 2127464
     [InlineData(3278257)]                                      // a worker had changes of one who had left when his credential was revoked
     [InlineData(5183554)]                                      // one who said that he had lost all was told of his own changes before they were stored
+    [InlineData(6024263)]                                      // nor was one whose own changes, given up, another brought back in the turn in which he spoke
     public void A_schedule_that_once_failed_does_no_more(int seed) => Simulation.Run(Plan.FromSeed(seed));
 
     private static bool IsEnough(Tally tally) => tally.Edits > tally.Schedules && tally.Confirmations > tally.Schedules

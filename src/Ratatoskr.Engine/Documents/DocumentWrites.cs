@@ -73,9 +73,10 @@ internal sealed class DocumentWrites(DocumentActor document, Shard shard)
     public bool IsOwedTo(PeerLink link) => link.AwaitsCommit || link.OwnChangesIn > Committed;
 
     // A peer that has what we have not given it may be its author: it came to us through another peer, or on the peer's last connection.
+    // So may one that claimed what we do not know until this very message, of what this turn has taken so far.
     public void HoldIfPerhapsAuthor(PeerLink link)
     {
-        if (!link.State.HasTheirHeads && HasUncommitted) Hold(link);
+        if (link.State.HasTheirHeads ? link.ClaimsUnknown && HasUnstored : HasUncommitted) Hold(link);
     }
 
     /// <summary>At the end of a turn: the changes taken in it go to the store, in one operation where their bytes lie together.</summary>
