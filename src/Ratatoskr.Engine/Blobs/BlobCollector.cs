@@ -37,7 +37,7 @@ public sealed class BlobCollector
 
     /// <summary>Sweeps every hour and checks every day, until it is stopped.</summary>
     public Task RunAsync(CancellationToken stop) => Task.WhenAll(
-        RepeatAsync(s_firstSweepAfter, s_sweepEvery, SweepAllAsync, _options.Log.SweepFailed, stop),
+        RepeatAsync(s_firstSweepAfter, s_sweepEvery, () => SweepAllAsync(stop), _options.Log.SweepFailed, stop),
         RepeatAsync(s_firstCheckAfter, s_checkEvery, async () => await CheckAsync(stop), _options.Log.CheckFailed, stop));
 
     /// <summary>Removes blobs that nobody has claimed for a day.</summary>
@@ -119,15 +119,15 @@ public sealed class BlobCollector
 
     private Task RestAsync(long looked, CancellationToken stop) => looked % CheckedAtOnce == 0 ? Task.Delay(s_rest, _options.Time, stop) : Task.CompletedTask;
 
-    private async Task SweepAllAsync()
+    private async Task SweepAllAsync(CancellationToken stop)
     {
-        while (await _uploads.SweepAsync(SweptAtOnce, CancellationToken.None) == SweptAtOnce)
+        while (await _uploads.SweepAsync(SweptAtOnce, stop) == SweptAtOnce)
         {
             // there may be more
         }
 
         // What cannot be forgotten has been claimed since, and is not among the next.
-        while (await CollectAsync(SweptAtOnce, CancellationToken.None) == SweptAtOnce)
+        while (await CollectAsync(SweptAtOnce, stop) == SweptAtOnce)
         {
             // there may be more
         }

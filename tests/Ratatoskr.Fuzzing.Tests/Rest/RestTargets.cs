@@ -1,3 +1,4 @@
+using System.Security.Cryptography;
 using System.Text;
 using System.Text.Json;
 using System.Text.Json.Nodes;
@@ -7,33 +8,43 @@ using SharedTests.Fuzzing;
 
 namespace Ratatoskr.Fuzzing.Tests.Rest;
 
-/// <summary>Requests to the API with bodies, names, queries and headers of every kind: never a 5xx, every refusal in the one shape and without our insides, and nobody else's document moved.</summary>
+/// <summary>Requests to the API with bodies, names, queries and headers of every kind: never a 5xx, every refusal in the one shape and without our insides, and nobody else's document moved, or blob read.</summary>
 public class RestTargets
 {
     private const string Root = "/api/v1/documents";
+    private const string Blobs = "/api/v1/blobs";
+
+    // Bob's, whom nobody else can read.
+    private static readonly byte[] Secret = [.. Enumerable.Range(0, 500).Select(i => (byte)(i * 7))];
+    private static readonly string SecretHash = Convert.ToHexStringLower(SHA256.HashData(Secret));
 
     private static readonly string[] Bodies =
     [
         "{}", """{"id":"notes","type":"t","acl":[{"principal":"public","permission":"read"}],"expiresAt":"2030-01-01T00:00:00Z"}""", """{"acl":[{"principal":"oidc:bob","permission":"write"}]}""",
         """{"type":"note"}""", """{"expiresAt":null}""", """{"expiresAt":"2030-01-01T00:00:00+02:00"}""", """{"content":{"a":[1,2.5,true,null,"x",{"b":{}}]}}""", """{"name":"ci","scopes":["read"],"expiresAt":"2030-01-01T00:00:00Z"}""",
+        """{"size":3000,"mimeType":"image/png","chunkSize":1024,"expectedHash":null}""", """{"expiresIn":60}""",
     ];
 
     private static readonly string[] Names =
-        ["mine", "bobs", "missing", "doc:mine", "eph:x", "a%00b", "%FF", "%ud800", "..%2F", "%27%20OR%201%3D1--", "%F0%9F%98%80", new('x', 300), "oidc:bob", "app", "2j9knpCseyhnK8izDmLpGP5WMdZQ", "%20", "%0d%0a"];
+        ["mine", "bobs", "missing", "doc:mine", "eph:x", "a%00b", "%FF", "%ud800", "..%2F", "%27%20OR%201%3D1--", "%F0%9F%98%80", new('x', 300), "oidc:bob", "app", "2j9knpCseyhnK8izDmLpGP5WMdZQ", "%20", "%0d%0a", SecretHash, SecretHash, new('0', 64), "4c4c4c4c-4c4c-4c4c-8c4c-4c4c4c4c4c4c"];
 
     private static readonly (string Verb, string Pattern)[] Operations =
     [
         ("GET", Root), ("HEAD", Root), ("POST", Root), ("POST", Root), ("GET", Root + "/app/{}"), ("GET", Root + "/{}"), ("DELETE", Root + "/{}"), ("GET", Root + "/{}/acl"), ("PUT", Root + "/{}/acl"), ("PUT", Root + "/{}/acl"),
         ("PUT", Root + "/{}/type"), ("PUT", Root + "/{}/expiration"), ("PUT", Root + "/{}/expiration"), ("PUT", Root + "/{}/content"), ("PUT", Root + "/{}/content"), ("GET", Root + "/{}/export"), ("GET", Root + "/{}/history"),
         ("GET", Root + "/{}/snapshot"), ("GET", Root + "/{}/diff"), ("POST", "/api/v1/auth/api-tokens"), ("GET", "/api/v1/auth/api-tokens"), ("DELETE", "/api/v1/auth/api-tokens/{}"), ("POST", "/api/v1/auth/token"),
-        ("GET", "/api/v1/auth/userinfo"),
+        ("GET", "/api/v1/auth/userinfo"), ("GET", Blobs), ("POST", Blobs), ("POST", Blobs), ("POST", Blobs + "/upload/init"), ("GET", Blobs + "/upload/{}"), ("DELETE", Blobs + "/upload/{}"), ("PUT", Blobs + "/upload/{}/chunk/0"),
+        ("PUT", Blobs + "/upload/{}/chunk/{}"), ("POST", Blobs + "/upload/{}/complete"), ("GET", Blobs + "/{}"), ("GET", Blobs + "/{}"), ("HEAD", Blobs + "/{}"), ("POST", Blobs + "/{}/claim"), ("DELETE", Blobs + "/{}/claim"),
+        ("POST", Blobs + "/{}/links"), ("GET", Root + "/mine/blobs"), ("POST", Root + "/mine/blobs/{}"), ("DELETE", Root + "/mine/blobs/{}"),
     ];
 
     private static readonly string[] Queries =
     [
         "", "?limit=10", "?limit=0", "?limit=-1", "?limit=99999999999999999999", "?limit=1&limit=2", "?cursor=x", "?cursor=AAAA", "?cursor=%00", "?filter=owned", "?filter=x", "?includePublic=maybe", "?includePublic=true",
         "?format=json", "?format=automerge", "?format=", "?format=x&format=y", "?heads=00", "?heads=" + new string('0', 64), "?heads=" + new string('z', 64), "?heads=,,", "?from=initial", "?from=" + new string('f', 64),
-        "?from=initial&to=" + new string('0', 64), "?%ff=%ff", "?a=" + new string('b', 3000), "?before=1&after=2", "?type=%00",
+        "?from=initial&to=" + new string('0', 64), "?%ff=%ff", "?a=" + new string('b', 3000), "?before=1&after=2", "?type=%00", "?offset=2147483648", "?offset=7&limit=1",
+        "?document=bobs", "?document=missing", "?document=%00&inline", "?inline=x", "?expectedHash=" + new string('0', 64), "?expectedHash=x", "?signature=", "?expires=9999999999&type=a%2Fb&signature=" + new string('A', 43),
+        "?expires=x&type=%0d%0a&signature=%00",
     ];
 
     private static readonly string[] Strings =
@@ -42,9 +53,9 @@ public class RestTargets
         "../..", "notes", "eph:x", "doc:", ":", " ", new('y', 5000), "<script>", "%s%n", "\u202e", "2j9knpCseyhnK8izDmLpGP5WMdZQ",
     ];
 
-    private static readonly string[] Fields = ["id", "automergeId", "type", "acl", "expiresAt", "principal", "permission", "content", "name", "scopes", "__proto__", ""];
+    private static readonly string[] Fields = ["id", "automergeId", "type", "acl", "expiresAt", "principal", "permission", "content", "name", "scopes", "size", "mimeType", "chunkSize", "expectedHash", "expiresIn", "__proto__", ""];
 
-    private static readonly string[] Matches = ["\"1\"", "*", "W/\"1\"", "\"", "1", "\"1\", \"2\"", "\"99999999999999999999\"", ""];
+    private static readonly string[] Matches = ["\"1\"", "*", "bytes=0-", "bytes=-1", "bytes=9-1,", "bytes=0-0,1-1", "bytes=", "W/\"1\"", "\"", "1", "\"1\", \"2\"", "\"99999999999999999999\"", ""];
 
     [Fact]
     public void Requests()
@@ -54,6 +65,8 @@ public class RestTargets
         {
             RestUser alice = Wait(server.SignInAsync("alice")), bob = Wait(server.SignInAsync("bob"));
             Wait(bob.CreateAsync("""{"id":"bobs","acl":[{"principal":"oidc:alice","permission":"read"}]}"""));
+            using ByteArrayContent secret = new(Secret);
+            Assert.Equal(200, Wait(bob.SendAsync(HttpMethod.Post, Blobs, secret)).Status);
             string bobs = Wait(bob.GetAsync($"{Root}/bobs")).Text;
             FuzzRun.Run(1500, one =>
             {
@@ -61,6 +74,8 @@ public class RestTargets
                 RestAnswer answer = Send(one, server, one.OneIn(12) ? null : alice.Token);
                 one.Note($"{answer.Status}");
                 if (one.OneIn(20)) Assert.Equal(bobs, Wait(bob.GetAsync($"{Root}/bobs")).Text);
+                if (one.OneIn(20)) Assert.Equal(404, Wait(alice.GetAsync($"{Blobs}/{SecretHash}")).Status);
+                if (one.OneIn(40)) Assert.Equal(Secret, Wait(bob.GetAsync($"{Blobs}/{SecretHash}")).Bytes);
                 return Check(answer);
             });
         }
@@ -86,14 +101,14 @@ public class RestTargets
             byte[] bytes = Body(one);
             one.Input = [.. Encoding.UTF8.GetBytes($"{method} {path}\n"), .. bytes];
             body = new ByteArrayContent(bytes);
-            body.Headers.TryAddWithoutValidation("Content-Type", one.OneIn(15) ? one.Pick<string>(["text/plain", "application/json; charset=utf-16", "application/", "x", "application/json;charset=\""]) : "application/json");
+            body.Headers.TryAddWithoutValidation("Content-Type", one.OneIn(15) ? one.Pick<string>(["text/plain", "application/octet-stream", "application/json; charset=utf-16", "application/", "x", "application/json;charset=\""]) : "application/json");
         }
         else
         {
             one.Input = Encoding.UTF8.GetBytes($"{method} {path}");
         }
 
-        (string, string)[] headers = one.OneIn(3) ? [(one.Pick<string>(["If-Match", "If-None-Match", "Range", "Accept"]), one.Pick(Matches))] : [];
+        (string, string)[] headers = one.OneIn(3) ? [(one.Pick<string>(["If-Match", "If-None-Match", "Range", "If-Range", "Accept"]), one.Pick(Matches))] : [];
         return one.Call(1, long.MaxValue / 8, () => server.SendAsync(method, path, token, body, headers).GetAwaiter().GetResult());
     }
 

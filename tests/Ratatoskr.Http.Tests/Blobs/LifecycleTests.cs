@@ -67,6 +67,35 @@ public sealed class LifecycleTests
         TestContext.Current.SendDiagnosticMessage($"{claimed} of 30 were claimed in time");
     }
 
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public async Task Blob_that_comes_again_while_its_bytes_are_deleted_is_there(bool inChunks)
+    {
+        FailingStore store = null!;
+        await using RestServer server = await RestServer.StartAsync(new RestServerOptions { Store = inner => store = new FailingStore(inner) });
+        RestUser alice = await server.SignInAsync("alice");
+        byte[] bytes = Noise(1000);
+        string hash = await alice.StoreAsync(bytes);
+        await alice.ReleaseAsync(hash);
+        server.Clock.Advance(TimeSpan.FromHours(24));
+        alice = await server.SignInAsync("alice");
+        string upload = await alice.BeginAsync(bytes.Length);
+        await alice.ChunksAsync(upload, bytes, 1024);
+
+        TaskCompletionSource go = new(TaskCreationOptions.RunContinuationsAsynchronously);
+        store.BeforeDeletion = go.Task;
+        Task collecting = server.Blobs.Collector.CollectAsync(10, Cancel).AsTask();
+        await store.Deleting.Task.WaitAsync(Cancel);                        // the index has forgotten it, its bytes are there still
+        Task<RestAnswer> coming = inChunks ? alice.CompleteAsync(upload) : alice.TakeAsync(bytes);
+        await alice.StoreAsync(Noise(7));                                   // others do not wait
+        Assert.False(coming.IsCompleted);
+        go.SetResult();
+        await collecting;
+        (await coming).AssertOk();
+        Assert.Equal(bytes, (await alice.ReadAsync(hash)).Bytes);
+    }
+
     [Fact]
     public async Task Check_deletes_what_nobody_knows_and_names_what_is_missing()
     {

@@ -46,6 +46,12 @@ internal sealed class FailingStore(IBlobStore inner) : IBlobStore
 
     public bool FailsToOpen { get; set; }
 
+    /// <summary>What a deletion waits for before it deletes.</summary>
+    public Task BeforeDeletion { get; set; } = Task.CompletedTask;
+
+    /// <summary>Ends when a deletion has begun to wait.</summary>
+    public TaskCompletionSource Deleting { get; } = new(TaskCreationOptions.RunContinuationsAsynchronously);
+
     public async ValueTask PutAsync(StagedBlob staged, CancellationToken stop)
     {
         if (FailsBeforePut) throw new FullDisk();
@@ -55,7 +61,12 @@ internal sealed class FailingStore(IBlobStore inner) : IBlobStore
 
     public ValueTask<IBlobContent?> OpenAsync(BlobHash hash, CancellationToken stop) => FailsToOpen ? throw new FullDisk() : inner.OpenAsync(hash, stop);
 
-    public ValueTask<bool> DeleteAsync(BlobHash hash, CancellationToken stop) => inner.DeleteAsync(hash, stop);
+    public async ValueTask<bool> DeleteAsync(BlobHash hash, CancellationToken stop)
+    {
+        Deleting.TrySetResult();
+        await BeforeDeletion;
+        return await inner.DeleteAsync(hash, stop);
+    }
 
     public IAsyncEnumerable<StoredBlob> ListAsync(CancellationToken stop) => inner.ListAsync(stop);
 }
