@@ -39,15 +39,18 @@ public sealed partial class AccountsProcessTests : IDisposable
 
         Assert.Equal(0, shell.ExitCode);
         JsonElement[] answers = [.. output.Select(line => JsonDocument.Parse(line).RootElement)];
-        Assert.Equal(3, answers.Length);
+        Assert.Equal(4, answers.Length);
         Assert.Equal("my program", answers[0].GetProperty("name").GetString());
         Assert.Equal(("notes", "dev:alice"), (answers[1].GetProperty("id").GetString(), answers[1].GetProperty("owner").GetString()));
         Assert.Equal("dev:bob", answers[2].GetProperty("acl")[0].GetProperty("principal").GetString());
+
+        Assert.Equal(("notes", "text/plain"), (answers[3].GetProperty("documentId").GetString(), answers[3].GetProperty("mimeType").GetString()));
 
         // The shell has signed out; the program's token goes on.
         using HttpClient program = Client(address, answers[0].GetProperty("token").GetString()!);
         using JsonDocument document = JsonDocument.Parse(await program.GetStringAsync("/api/v1/documents/notes", Cancel));
         Assert.Equal("notes", document.RootElement.GetProperty("id").GetString());
+        Assert.Equal("what is in the file", await program.GetStringAsync($"/api/v1/blobs/{answers[3].GetProperty("hash").GetString()}", Cancel));
         await StopAsync(server);
     }
 
