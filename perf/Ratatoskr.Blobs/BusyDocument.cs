@@ -11,7 +11,7 @@ namespace Ratatoskr.Blobs;
 
 /// <summary>
 /// A document that somebody edits all the time and somebody else reads: how long an edit takes to the reader, and to its acknowledgement, which comes when it is on disk.
-/// One edit is under way at a time; the next follows some milliseconds after both.
+/// Edits follow each other at fixed times, whatever the last one took: what is slow is not seen less often for it.
 /// </summary>
 internal sealed class BusyDocument : IDisposable
 {
@@ -21,14 +21,17 @@ internal sealed class BusyDocument : IDisposable
     private readonly string _readersServer;
     private readonly DocumentId _id;
     private readonly byte[][] _frames;
-    private readonly ChangeHash[] _heads;
-    private readonly List<double> _readMs = [];
-    private readonly List<double> _acknowledgedMs = [];
-    private readonly SemaphoreSlim _isRead = new(0);
+    private readonly Dictionary<ChangeHash, int> _indexes = [];
+    private readonly long[] _sent;
+    private readonly long[] _readAt;
+    private readonly long[] _acknowledgedAt;
+    private readonly ManualResetEventSlim _isOpen = new();
     private readonly Thread _writing;
-    private long _readAt;
-    private volatile int _expected;
+    private volatile int _next;
+    private int _acknowledged;
+    private int _read;
     private volatile bool _ends;
+    private int _begun;
     private Exception? _failure;
 
     /// <param name="id">A document of the token's user.</param>
@@ -40,32 +43,32 @@ internal sealed class BusyDocument : IDisposable
         _reader = Join(port, token, "busy-reader", out _readersServer);
         byte[][][] messages = new Edits(_writer.PeerId, writersServer, [_id], editsMax, inFrames: false).Messages;
         _frames = [.. messages.Select(round => RawPeer.Frame(round[0]))];
-        _heads = [.. messages.Select(round => HeadOf(round[0]))];
+        for (int i = 0; i < editsMax; i++) _indexes.Add(HeadOf(messages[i][0]), i);
+        (_sent, _readAt, _acknowledgedAt) = (new long[editsMax], new long[editsMax], new long[editsMax]);
 
+        _sent[0] = Stopwatch.GetTimestamp();
         _writer.Send(_frames[0]);
-        Wait(_writer);
+        _next = 1;
+        new Thread(() => Listen(_writer, _acknowledgedAt, ref _acknowledged, answers: false)) { IsBackground = true }.Start();
+        _isOpen.Wait();
+        _isOpen.Reset();
         _reader.Send(RawPeer.Frame(Edits.SyncMessage(_reader.PeerId, _readersServer, _id, [], null)));
-        new Thread(Read) { IsBackground = true }.Start();
-        _isRead.Wait();
+        new Thread(() => Listen(_reader, _readAt, ref _read, answers: true)) { IsBackground = true }.Start();
+        _isOpen.Wait();
         _writing = new Thread(Write) { IsBackground = true };
         _writing.Start();
     }
 
     /// <summary>What edits take from now on.</summary>
-    public void Begin()
-    {
-        lock (_readMs)
-        {
-            _readMs.Clear();
-            _acknowledgedMs.Clear();
-        }
-    }
+    public void Begin() => _begun = _next;
 
-    /// <summary>What they took since <see cref="Begin"/>.</summary>
+    /// <summary>What they took since <see cref="Begin"/>. Waits until all have arrived.</summary>
     public Latency End()
     {
+        int end = _next;
+        while ((Volatile.Read(ref _read) < end || Volatile.Read(ref _acknowledged) < end) && _failure is null) Thread.Sleep(1);
         if (_failure is { } failure) throw new InvalidOperationException($"the busy document failed: {failure.Message}", failure);
-        lock (_readMs) return new Latency([.. _readMs.Order()], [.. _acknowledgedMs.Order()]);
+        return new Latency(Sorted(_readAt, end), Sorted(_acknowledgedAt, end));
     }
 
     public void Dispose()
@@ -74,7 +77,7 @@ internal sealed class BusyDocument : IDisposable
         _writing.Join();
         _writer.Dispose();
         _reader.Dispose();
-        _isRead.Dispose();
+        _isOpen.Dispose();
     }
 
     private static RawPeer Join(int port, string token, string peerId, out string server)
@@ -97,26 +100,26 @@ internal sealed class BusyDocument : IDisposable
         return sync.Heads[0];
     }
 
+    private double[] Sorted(long[] at, int end)
+    {
+        double[] times = new double[end - _begun];
+        for (int i = _begun; i < end; i++) times[i - _begun] = Stopwatch.GetElapsedTime(_sent[i], at[i]).TotalMilliseconds;
+        Array.Sort(times);
+        return times;
+    }
+
     private void Write()
     {
         try
         {
-            for (int i = 1; i < _frames.Length && !_ends; i++)
+            long due = Stopwatch.GetTimestamp();
+            while (_next < _frames.Length && !_ends)
             {
-                _expected = i;
-                long sent = Stopwatch.GetTimestamp();
-                _writer.Send(_frames[i]);
-                Wait(_writer);
-                double acknowledged = Stopwatch.GetElapsedTime(sent).TotalMilliseconds;
-                _isRead.Wait();
-                double read = Stopwatch.GetElapsedTime(sent, Interlocked.Read(ref _readAt)).TotalMilliseconds;
-                lock (_readMs)
-                {
-                    _readMs.Add(read);
-                    _acknowledgedMs.Add(acknowledged);
-                }
-
-                Thread.Sleep(_editMs);
+                due += _editMs * Stopwatch.Frequency / 1000;
+                while (Stopwatch.GetElapsedTime(due) < TimeSpan.Zero) Thread.Sleep(1);
+                _sent[_next] = Stopwatch.GetTimestamp();
+                _writer.Send(_frames[_next]);
+                _next++;
             }
         }
         catch (Exception e)
@@ -125,42 +128,35 @@ internal sealed class BusyDocument : IDisposable
         }
     }
 
-    // Says that it has what it was sent, as automerge-repo does.
-    private void Read()
+    // Who has an edit has all before it. A reader says what he has, as automerge-repo does.
+    private void Listen(RawPeer peer, long[] at, ref int count, bool answers)
     {
         try
         {
-            for (int last = -1; ;)
+            while (true)
             {
-                int edit = Wait(_reader);
-                if (edit == last) continue;
-                last = edit;
-                Interlocked.Exchange(ref _readAt, Stopwatch.GetTimestamp());
-                _reader.Send(RawPeer.Frame(Edits.SyncMessage(_reader.PeerId, _readersServer, _id, [_heads[edit]], null)));
-                _isRead.Release();
+                ReadOnlySpan<byte> answer = peer.Read();
+                if (MessageReader.Read(answer, out RepoMessage message, out string? why) != ReadOutcome.Message) throw new InvalidDataException(why);
+                if (message.Kind == MessageKind.DocUnavailable) throw new InvalidDataException("the document is refused");
+                if (message.Kind != MessageKind.Sync) continue;
+                if (!SyncMessageReader.TryRead(message.Data.In(answer), out SyncMessageReader sync, out why)) throw new InvalidDataException(why);
+                int first = count, last = first - 1;
+                for (int i = 0; i < sync.Heads.Length; i++) last = Math.Max(last, _indexes.GetValueOrDefault(sync.Heads[i], -1));
+                if (last < first) continue;
+                at.AsSpan(first, last - first + 1).Fill(Stopwatch.GetTimestamp());
+                if (answers) peer.Send(RawPeer.Frame(Edits.SyncMessage(peer.PeerId, _readersServer, _id, [sync.Heads[0]], null)));
+                Volatile.Write(ref count, last + 1);
+                _isOpen.Set();
             }
         }
-        catch (Exception e) when (e is System.Net.Sockets.SocketException or IOException or ObjectDisposedException)
+        catch (Exception e) when (_ends && e is System.Net.Sockets.SocketException or IOException or ObjectDisposedException)
         {
             // the run is over
         }
-    }
-
-    // Until the server says that its heads are those of the edit that is under way.
-    private int Wait(RawPeer peer)
-    {
-        while (true)
+        catch (Exception e)
         {
-            ReadOnlySpan<byte> answer = peer.Read();
-            if (MessageReader.Read(answer, out RepoMessage message, out string? why) != ReadOutcome.Message) throw new InvalidDataException(why);
-            if (message.Kind == MessageKind.DocUnavailable) throw new InvalidDataException("the document is refused");
-            if (message.Kind != MessageKind.Sync) continue;
-            if (!SyncMessageReader.TryRead(message.Data.In(answer), out SyncMessageReader sync, out why)) throw new InvalidDataException(why);
-            int edit = _expected;
-            for (int i = 0; i < sync.Heads.Length; i++)
-            {
-                if (sync.Heads[i] == _heads[edit]) return edit;
-            }
+            _failure = e;
+            _isOpen.Set();
         }
     }
 }
@@ -168,5 +164,11 @@ internal sealed class BusyDocument : IDisposable
 /// <summary>Milliseconds, sorted.</summary>
 internal sealed record Latency(double[] Read, double[] Acknowledged)
 {
+    public static Latency Together(IEnumerable<Latency> parts)
+    {
+        List<Latency> all = [.. parts];
+        return new Latency([.. all.SelectMany(part => part.Read).Order()], [.. all.SelectMany(part => part.Acknowledged).Order()]);
+    }
+
     public static double At(double[] times, int percent) => times.Length == 0 ? double.NaN : times[Math.Min(times.Length - 1, times.Length * percent / 100)];
 }

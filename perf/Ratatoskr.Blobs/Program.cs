@@ -22,7 +22,7 @@ catch (ArgumentException e)
 }
 
 const int EditsMax = 60_000;
-const int AloneMs = 5_000;
+const int AloneMs = 4_000;
 string folder = Directory.CreateTempSubdirectory("ratatoskr-blobs-").FullName;
 string large = Path.Combine(folder, "large"), copy = Path.Combine(folder, "copy");
 try
@@ -48,16 +48,18 @@ finally
 // Speed and memory, with nothing beside it.
 void Measure(ServerUnderLoad server, Transfers transfers)
 {
-    List<double> copies = [], uploads = [], drains = [], downloads = [], plain = [], small = [];
+    List<double> copies = [], uploads = [], completions = [], drains = [], downloads = [], plain = [], small = [];
     server.WaitUntilIdle();
-    long before = server.Memory.Now;
+    (long before, _) = server.Memory;
     server.ForgetPeakOfMemory();
     for (int round = 0; round < options.Rounds; round++)
     {
         PlainFiles.Mark(large, round);
         copies.Add(Seconds(() => PlainFiles.CopyAndHash(large, copy)));
         string hash = "";
-        uploads.Add(Seconds(() => hash = transfers.Upload(large)));
+        double completion = 0;
+        uploads.Add(Seconds(() => hash = transfers.Upload(large, out completion)));
+        completions.Add(completion);
         drains.Add(Seconds(() => transfers.Drain(hash)));
         downloads.Add(Seconds(() => transfers.Download(hash, copy)));
     }
@@ -76,7 +78,7 @@ void Measure(ServerUnderLoad server, Transfers transfers)
     Console.WriteLine("|---|---|---|---|");
     double yardstick = mebibytes / Median(copies);
     Row("plain copy + SHA-256, synced", yardstick, yardstick, "");
-    Row("upload", mebibytes / Median(uploads), yardstick, "0.60");
+    Row(Invariant($"upload (of {Median(uploads):0.00} s to complete {Median(completions):0.00})"), mebibytes / Median(uploads), yardstick, "0.60");
     Row("download, thrown away", mebibytes / Median(drains), yardstick, "0.60");
     Row("download, hashed, written, synced", mebibytes / Median(downloads), yardstick, "0.60");
     Console.WriteLine();
@@ -94,29 +96,42 @@ void Measure(ServerUnderLoad server, Transfers transfers)
 void MeasureWhileBusy(ServerUnderLoad server, Account account, Transfers transfers)
 {
     using BusyDocument document = new(server.Port, account.Token, account.Documents[0], options.EditMs, EditsMax);
-    server.WaitUntilIdle();
-    Console.WriteLine("| an edit, ms | edits | to the reader p50 | p99 | acknowledged p50 | p99 |");
+    List<(string Title, Latency Took)> rows = [];
+    Thread.Sleep(AloneMs);
+    for (int round = 0; round < options.Rounds; round++)
+    {
+        string hash = "", files = Path.Combine(folder, "files");
+        int mark = options.Rounds + round;
+        PlainFiles.Mark(large, mark);
+        Edits("alone", () => Thread.Sleep(AloneMs));
+        Edits("beside a plain copy + SHA-256", () => PlainFiles.CopyAndHash(large, copy));
+        Edits("beside an upload", () => hash = transfers.Upload(large, out _));
+        Edits("beside a download", () => transfers.Drain(hash));
+        Edits("beside write, sync, rename of small files", () => PlainFiles.WriteSyncRename(files, options.Files, i => SmallFile(mark, i)));
+        Directory.Delete(files, recursive: true);
+        Edits("beside small uploads", () => transfers.UploadSmall(options.Files, i => SmallFile(mark, i)));
+    }
+
+    Console.WriteLine("| an edit, ms (against alone) | edits | to the reader p50 | p99 | acknowledged p50 | p99 |");
     Console.WriteLine("|---|---|---|---|---|---|");
-    Edits("warming up", () => Thread.Sleep(AloneMs));
-    Edits("alone", () => Thread.Sleep(AloneMs));
-    PlainFiles.Mark(large, options.Rounds);
-    Edits("during a plain copy + SHA-256", () => PlainFiles.CopyAndHash(large, copy));
-    string hash = "";
-    Edits("during an upload", () => hash = transfers.Upload(large));
-    Edits("during a download", () => transfers.Drain(hash));
-    string files = Path.Combine(folder, "files");
-    Edits("during write, sync, rename of small files", () => PlainFiles.WriteSyncRename(files, options.Files, i => SmallFile(-1, i)));
-    Edits("during small uploads", () => transfers.UploadSmall(options.Files, i => SmallFile(-1, i)));
-    Edits("alone again", () => Thread.Sleep(AloneMs));
+    Latency? alone = null;
+    foreach (IGrouping<string, (string Title, Latency Took)> row in rows.GroupBy(row => row.Title))
+    {
+        Latency took = Latency.Together(row.Select(part => part.Took));
+        alone ??= took;
+        Console.WriteLine(
+            $"| {row.Key} | {took.Read.Length} | {At(took.Read, alone.Read, 50)} | {At(took.Read, alone.Read, 99)} | {At(took.Acknowledged, alone.Acknowledged, 50)} | {At(took.Acknowledged, alone.Acknowledged, 99)} |");
+    }
 
     void Edits(string title, Action work)
     {
+        server.WaitUntilIdle();
         document.Begin();
         work();
-        Latency took = document.End();
-        Console.WriteLine(Invariant(
-            $"| {title} | {took.Read.Length:N0} | {Latency.At(took.Read, 50):0.00} | {Latency.At(took.Read, 99):0.00} | {Latency.At(took.Acknowledged, 50):0.00} | {Latency.At(took.Acknowledged, 99):0.00} |"));
+        rows.Add((title, document.End()));
     }
+
+    static string At(double[] times, double[] alone, int percent) => Invariant($"{Latency.At(times, percent):0.00} ({Latency.At(times, percent) / Latency.At(alone, percent):0.00})");
 }
 
 byte[] SmallFile(int round, int number)
