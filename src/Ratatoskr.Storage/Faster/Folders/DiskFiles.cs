@@ -10,7 +10,7 @@ namespace Ratatoskr.Storage.Faster.Folders;
 internal sealed partial class DiskFiles : IStoreFiles
 {
     private const int ReadOnlyDirectory = 0x10000;   // O_RDONLY | O_DIRECTORY (Linux)
-    private const uint StartWritingOnly = 2;         // SYNC_FILE_RANGE_WRITE
+    private const uint WaitThenStart = 1 | 2;        // SYNC_FILE_RANGE_WAIT_BEFORE, SYNC_FILE_RANGE_WRITE
 
     public static readonly DiskFiles Instance = new();
 
@@ -131,12 +131,17 @@ internal sealed partial class DiskFiles : IStoreFiles
     [DefaultDllImportSearchPaths(DllImportSearchPath.SafeDirectories)]
     private static partial int LinkFile(string path, string name);
 
-    [LibraryImport("libc", EntryPoint = "sync_file_range")]
+    [LibraryImport("libc", EntryPoint = "sync_file_range", SetLastError = true)]
     [DefaultDllImportSearchPaths(DllImportSearchPath.SafeDirectories)]
     private static partial int SyncFileRange(SafeFileHandle file, long offset, long length, uint flags);
 
     private sealed class DiskFile(SafeFileHandle handle) : IStoreFile
     {
+        // errno(3): what came before is written or not, and nobody waits for it here.
+        private const int InvalidArgument = 22;
+        private const int NoSuchCall = 38;
+        private int _failure;
+
         public long Length => RandomAccess.GetLength(handle);
 
         public int Read(Span<byte> into, long offset) => RandomAccess.Read(handle, into, offset);
@@ -145,10 +150,18 @@ internal sealed partial class DiskFiles : IStoreFiles
 
         public void StartWriting(long offset, long length)
         {
-            if (OperatingSystem.IsLinux()) _ = SyncFileRange(handle, offset, length, StartWritingOnly);
+            if (!OperatingSystem.IsLinux()) return;
+            long before = Math.Min(offset, length);
+            if (SyncFileRange(handle, offset - before, before + length, WaitThenStart) != 0 && Marshal.GetLastPInvokeError() is not (InvalidArgument or NoSuchCall) and int error)
+                Interlocked.CompareExchange(ref _failure, error, 0);
         }
 
-        public void Sync() => RandomAccess.FlushToDisk(handle);
+        // The kernel tells a failed write once, to whoever waits first.
+        public void Sync()
+        {
+            if (Volatile.Read(ref _failure) is var error and not 0) throw new IOException($"the disk could not write: {Marshal.GetPInvokeErrorMessage(error)}");
+            RandomAccess.FlushToDisk(handle);
+        }
 
         public void Dispose() => handle.Dispose();
     }

@@ -80,7 +80,10 @@ internal interface IStoreFile : IDisposable
 
     void Write(ReadOnlySpan<byte> bytes, long offset);
 
-    /// <summary>Has the disk begin with what was written here, so that less is left to <see cref="Sync"/>. A hint.</summary>
+    /// <summary>
+    /// Has the disk begin with what was written here, so that less is left to <see cref="Sync"/>; when it is done with as many bytes before these, so that no more than that is
+    /// on its way: others' syncs of other files wait for what the disk has been given. What fails is told by <see cref="Sync"/>.
+    /// </summary>
     void StartWriting(long offset, long length);
 
     void Sync();
