@@ -13,7 +13,7 @@ namespace Ratatoskr.Storage.Blobs;
 /// <remarks>
 /// Safe on any thread. The folder is not synced: a name in it is only the mark of something unfinished, and what a power cut takes of these marks the check makes good.
 /// </remarks>
-internal sealed class BlobTakes(BlobDisk disk, StageNames names, SemaphoreSlim bodies)
+internal sealed class BlobTakes(BlobDisk disk, StageNames names, BodyRoom bodies)
 {
     // Until they are discarded: as many as are being put into the store.
     private readonly ConcurrentDictionary<Guid, string> _taken = [];
@@ -89,7 +89,7 @@ internal sealed class BlobTakes(BlobDisk disk, StageNames names, SemaphoreSlim b
 
     private async ValueTask<StagedBlob?> TakeLargeAsync(long? length, long lengthMax, PipeReader body, CancellationToken stop)
     {
-        await bodies.WaitAsync(stop).ConfigureAwait(false);
+        using BodyRoom.Place place = bodies.TryEnter(stop) ?? throw Busy();
         Guid id = Guid.NewGuid();
         IStoreFile? file = null;
         StagedBlob? blob = null;
@@ -105,7 +105,7 @@ internal sealed class BlobTakes(BlobDisk disk, StageNames names, SemaphoreSlim b
             }).ConfigureAwait(false);
             while (true)
             {
-                ReadResult read = await ReadAsync(body, disk.Options.PieceBytes, stop).ConfigureAwait(false);
+                ReadResult read = await ReadAsync(body, disk.Options.PieceBytes, place.Stop).ConfigureAwait(false);
                 ReadOnlySequence<byte> piece = read.Buffer.Slice(0, Math.Min(read.Buffer.Length, disk.Options.PieceBytes));
                 if (piece.IsEmpty) break;
                 if (piece.Length > end - done) return null;
@@ -115,18 +115,24 @@ internal sealed class BlobTakes(BlobDisk disk, StageNames names, SemaphoreSlim b
                 await disk.RunAsync("taking a blob", buffers => Write(file, hash, piece, offset, buffers)).ConfigureAwait(false);
                 done += piece.Length;
                 body.AdvanceTo(piece.End);
+                place.Came((int)piece.Length);
             }
 
             if (done != (length ?? done)) return null;
             return blob = Remember(await disk.RunLongAsync("taking a blob", _ => Seal(id, file, BlobHash.From(hash.GetHashAndReset()), done)).ConfigureAwait(false));
         }
+        catch (OperationCanceledException) when (place.IsCut && !stop.IsCancellationRequested)
+        {
+            throw Busy();
+        }
         finally
         {
             file?.Dispose();
             if (file is not null && blob is null) await disk.RunAsync("dropping a blob", _ => Drop(id)).ConfigureAwait(false);
-            bodies.Release();
         }
     }
+
+    private StoreUnavailableException Busy() => StoreUnavailableException.For("taking a blob", names.Folder, "as many as may be are being taken");
 
     private static bool Write(IStoreFile file, IncrementalHash hash, in ReadOnlySequence<byte> piece, long offset, PieceBuffers buffers)
     {

@@ -10,7 +10,7 @@ namespace Ratatoskr.Storage.Blobs;
 /// One chunk on its way from a request's body to its place. While what comes is what is there, nothing is written; from the first piece that differs on the chunk is not there until its last byte is.
 /// </summary>
 /// <remarks>One caller. What has not come yet waits in the body's own buffers; a thread of the disk has a piece only while it works on it.</remarks>
-internal sealed class ChunkBody(BlobDisk disk, StagedUpload upload, int index)
+internal sealed class ChunkBody(BlobDisk disk, StagedUpload upload, int index, BodyRoom.Place place)
 {
     private readonly int _length = upload.Shape.LengthOf(index);
     private readonly long _start = (long)index * upload.Shape.ChunkSize;
@@ -18,8 +18,9 @@ internal sealed class ChunkBody(BlobDisk disk, StagedUpload upload, int index)
     private uint _sum = uint.MaxValue;
     private IncrementalHash? _hash;
 
-    public async ValueTask<ChunkResult> WriteAsync(PipeReader body, CancellationToken stop)
+    public async ValueTask<ChunkResult> WriteAsync(PipeReader body)
     {
+        CancellationToken stop = place.Stop;
         bool isComparing = upload.Has(index), whole = false;
         try
         {
@@ -46,6 +47,7 @@ internal sealed class ChunkBody(BlobDisk disk, StagedUpload upload, int index)
                 if (isComparing) _done += wanted;
                 else await disk.RunAsync("writing a chunk", buffers => Write(piece, buffers)).ConfigureAwait(false);
                 body.AdvanceTo(piece.End);
+                place.Came(wanted);
             }
 
             ReadResult end = await body.ReadAsync(stop).ConfigureAwait(false);

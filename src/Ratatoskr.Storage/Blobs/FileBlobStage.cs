@@ -14,7 +14,7 @@ public sealed class FileBlobStage : IBlobStage, IDisposable
     private readonly BlobDisk _disk;
     private readonly StageNames _names;
     private readonly BlobTakes _takes;
-    private readonly SemaphoreSlim _bodies;
+    private readonly BodyRoom _bodies;
     // Uploads that are whole, until they are discarded; and what the start has found.
     private readonly ConcurrentDictionary<Guid, StagedBlob> _sealed = [];
     private readonly UploadTable _uploads;
@@ -25,7 +25,7 @@ public sealed class FileBlobStage : IBlobStage, IDisposable
         ArgumentNullException.ThrowIfNull(disk);
         _disk = disk;
         _names = new StageNames(Path.Combine(disk.Folder, "stage"));
-        _bodies = new SemaphoreSlim(disk.Options.BodiesMax);
+        _bodies = new BodyRoom(disk.Options.BodiesMax, disk.Options.Time);
         _takes = new BlobTakes(disk, _names, _bodies);
         _uploads = new UploadTable(disk.Options.UploadsInMemoryMax, shape => new StagedUpload(disk, _names, _sealed, shape));
     }
@@ -36,25 +36,26 @@ public sealed class FileBlobStage : IBlobStage, IDisposable
         RequireShape(upload);
         ArgumentOutOfRangeException.ThrowIfNegative(index);
         ArgumentOutOfRangeException.ThrowIfGreaterThanOrEqual(index, upload.ChunkCount);
-        if (!await _bodies.WaitAsync(0, stop).ConfigureAwait(false)) return new ChunkOutcome(ChunkResult.Busy, 0);
+        using BodyRoom.Place? place = _bodies.TryEnter(stop);
+        if (place is null) return new ChunkOutcome(ChunkResult.Busy, 0);
         try
         {
             using UploadTable.Lease? lease = _uploads.Rent(upload);
             if (lease is null) return new ChunkOutcome(ChunkResult.Gone, 0);
             using BlobDisk.Expected expected = _disk.Expect(upload.LengthOf(index));
-            await lease.Upload.LoadAsync(stop).ConfigureAwait(false);
+            await lease.Upload.LoadAsync(place.Stop).ConfigureAwait(false);
             ChunkResult result;
-            using (await lease.Upload.Turns.TakeAsync(index, stop).ConfigureAwait(false))
+            using (await lease.Upload.Turns.TakeAsync(index, place.Stop).ConfigureAwait(false))
             {
-                result = await new ChunkBody(_disk, lease.Upload, index).WriteAsync(body, stop).ConfigureAwait(false);
+                result = await new ChunkBody(_disk, lease.Upload, index, place).WriteAsync(body).ConfigureAwait(false);
             }
 
             if (result == ChunkResult.Stored) _ = HashOnAsync(upload);
             return new ChunkOutcome(result, result == ChunkResult.Gone ? 0 : lease.Upload.Received);
         }
-        finally
+        catch (OperationCanceledException) when (place.IsCut && !stop.IsCancellationRequested)
         {
-            _bodies.Release();
+            return new ChunkOutcome(ChunkResult.Busy, 0);
         }
     }
 
@@ -116,11 +117,7 @@ public sealed class FileBlobStage : IBlobStage, IDisposable
         }).ConfigureAwait(false);
     }
 
-    public void Dispose()
-    {
-        _uploads.Dispose();
-        _bodies.Dispose();
-    }
+    public void Dispose() => _uploads.Dispose();
 
     private static void RequireShape(UploadShape upload)
     {

@@ -1,5 +1,6 @@
 using System.IO.Pipelines;
 using Ratatoskr.Engine.Storage;
+using SharedTests.Clocks;
 using static Ratatoskr.Storage.Tests.Blobs.BlobFolder;
 
 namespace Ratatoskr.Storage.Tests.Blobs;
@@ -280,6 +281,48 @@ public sealed class FileBlobStageTests : IDisposable
             Assert.Equal(new ChunkOutcome(ChunkResult.Stored, 2 + round), await folder.Stage.WriteChunkAsync(_upload, 2 + round, Body(Content(ChunkSize, 1)), CancellationToken.None));
             Assert.Equal(new ChunkOutcome(ChunkResult.Stored, 2 + round), await folder.Stage.WriteChunkAsync(other, 2 + round, Body(Content(ChunkSize, 1)), CancellationToken.None));
         }
+    }
+
+    [Fact]
+    public async Task Slow_body_gives_its_place_to_the_next_when_there_is_no_other()
+    {
+        ManualTime time = new();
+        using BlobFolder folder = new(with: options => options with { BodiesMax = 2, Time = time });
+        UploadShape large = new(Guid.NewGuid(), 2 << 20, 1 << 20);
+        Pipe slow = new(), fast = new(new PipeOptions(pauseWriterThreshold: 1, resumeWriterThreshold: 1));
+        Task<ChunkOutcome> slowly = folder.Stage.WriteChunkAsync(_upload, 0, slow.Reader, CancellationToken.None).AsTask();
+        Task<ChunkOutcome> quickly = folder.Stage.WriteChunkAsync(large, 0, fast.Reader, CancellationToken.None).AsTask();
+        await fast.Writer.WriteAsync(new byte[900_000]);
+        time.Advance(TimeSpan.FromSeconds(9));
+        Assert.Equal(ChunkResult.Busy, (await NextAsync()).Result);
+        time.Advance(TimeSpan.FromSeconds(2));
+        Assert.Equal(new ChunkOutcome(ChunkResult.Stored, 1), await NextAsync());
+        Assert.Equal(ChunkResult.Busy, (await slowly).Result);
+        Assert.Equal([false, true], (await folder.Stage.ReceivedAsync(_upload, CancellationToken.None)).Chunks.Take(2));
+        await fast.Writer.WriteAsync(new byte[(1 << 20) - 900_000]);
+        await fast.Writer.CompleteAsync();
+        Assert.Equal(new ChunkOutcome(ChunkResult.Stored, 1), await quickly);
+
+        // So with blobs in one request.
+        Task<StagedBlob?>[] takings = [await TakeAsync(), await TakeAsync()];
+        time.Advance(TimeSpan.FromSeconds(11));
+        Pipe third = new();
+        Task<ChunkOutcome> other = folder.Stage.WriteChunkAsync(large, 1, third.Reader, CancellationToken.None).AsTask();
+        Assert.Equal(new ChunkOutcome(ChunkResult.Stored, 1), await NextAsync());
+        foreach (Task<StagedBlob?> taking in takings) await Assert.ThrowsAsync<StoreUnavailableException>(() => taking);
+        await third.Writer.CompleteAsync();
+        Assert.Equal(ChunkResult.WrongSize, (await other).Result);
+        Assert.DoesNotContain(Directory.EnumerateFiles(folder.StageFolder), name => name.EndsWith(".take", StringComparison.Ordinal));
+
+        async Task<Task<StagedBlob?>> TakeAsync()
+        {
+            Pipe pipe = new(new PipeOptions(pauseWriterThreshold: 1, resumeWriterThreshold: 1));
+            Task<StagedBlob?> taking = folder.Stage.TakeAsync(null, 1 << 20, pipe.Reader, CancellationToken.None).AsTask();
+            await pipe.Writer.WriteAsync(new byte[PieceBytes + 1]);
+            return taking;
+        }
+
+        Task<ChunkOutcome> NextAsync() => folder.Stage.WriteChunkAsync(_upload, 1, Body(_content.AsMemory(ChunkSize, ChunkSize)), CancellationToken.None).AsTask();
     }
 
     [Fact]

@@ -13,8 +13,8 @@ public sealed class S3BlobStoreTests(S3Server server) : BlobStoreContract
 
     private protected override IBlobStore Store => _store;
 
-    // Three parts, the last one short.
-    private protected override int LargeBytes => (11 << 20) + 5;
+    // Two parts, the last one short.
+    private protected override int LargeBytes => (5 << 20) + 5;
 
     public override async ValueTask InitializeAsync()
     {
@@ -36,7 +36,7 @@ public sealed class S3BlobStoreTests(S3Server server) : BlobStoreContract
         StagedBlob staged = await StageAsync(content);
         await _store.PutAsync(staged, CancellationToken.None);
         IReadOnlyList<string> first = await server.RequestsAsync(_options.Prefix);
-        Assert.Equal(["1", "2", "3"], first.Where(one => one.StartsWith("PUT", StringComparison.Ordinal)).Select(one => one.Split("partNumber=")[1][..1]).Order());
+        Assert.Equal(["1", "2"], first.Where(one => one.StartsWith("PUT", StringComparison.Ordinal)).Select(one => one.Split("partNumber=")[1][..1]).Order());
         await _store.PutAsync(staged, CancellationToken.None);
         Assert.StartsWith("HEAD ", Assert.Single(await server.RequestsAsync(_options.Prefix)), StringComparison.Ordinal);
     }
