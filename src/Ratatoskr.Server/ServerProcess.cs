@@ -1,4 +1,5 @@
 using System.Runtime.InteropServices;
+using Ratatoskr.Engine.Storage;
 using Ratatoskr.Server.Composition;
 using Ratatoskr.Server.Configuration;
 using Ratatoskr.Storage;
@@ -28,7 +29,7 @@ internal static class ServerProcess
         using PosixSignalRegistration interrupt = PosixSignalRegistration.Create(PosixSignal.SIGINT, OnSignal);
         try
         {
-            if (arguments is [CommandLine.Check]) return await CheckAsync(DataDirectory(variable), output).ConfigureAwait(false);
+            if (arguments is [CommandLine.Check]) return await CheckAsync(OptionsOfCheck(variable), output).ConfigureAwait(false);
             ServerOptions options = ServerOptions.Read(variable);
             await ServeAsync(options, makeEngine(options), output, stop.Token, cut.Token).ConfigureAwait(false);
             return Stopped;
@@ -57,13 +58,15 @@ internal static class ServerProcess
         }
     }
 
-    // Nothing else matters to a check: one in a container, which listens on all addresses, would want a provider.
-    private static string DataDirectory(Func<string, string?> variable) =>
-        ServerOptions.Read(name => name == "DATA_DIR" ? variable(name) : null).DataDirectory;
+    // Where things are, and nothing else: a check in a container, which listens on all addresses, would want a provider.
+    private static ServerOptions OptionsOfCheck(Func<string, string?> variable) =>
+        ServerOptions.Read(name => name is "DATA_DIR" or "BLOB_STORE" || name.StartsWith("S3_", StringComparison.Ordinal) ? variable(name) : null);
 
-    private static async Task<int> CheckAsync(string folder, TextWriter output)
+    private static async Task<int> CheckAsync(ServerOptions options, TextWriter output)
     {
-        FolderFindings found = await FolderCheck.RunAsync(folder, damage => Write("DAMAGED", damage), note => Write("NOTE", note)).ConfigureAwait(false);
+        string folder = options.DataDirectory;
+        using IDisposable? bucket = options.Accounts.Blobs.S3 is { } s3 ? BlobServices.BucketOf(s3) : null;
+        FolderFindings found = await FolderCheck.RunAsync(folder, damage => Write("DAMAGED", damage), note => Write("NOTE", note), bucket as IBlobStore).ConfigureAwait(false);
         await output.WriteLineAsync($"{found.Documents} documents and {found.Blobs} blobs in {folder}, {found.Damages} damages").ConfigureAwait(false);
         return found.Damages == 0 ? Stopped : Damaged;
 

@@ -1,4 +1,5 @@
 using System.Diagnostics.Metrics;
+using System.Runtime.CompilerServices;
 using System.Security.Cryptography;
 using Microsoft.Extensions.Logging;
 using Ratatoskr.Engine.Blobs;
@@ -21,7 +22,7 @@ internal sealed class BlobServices : IAsyncDisposable
     {
         _disk = new BlobDisk(new BlobDiskOptions { Folder = options.DataDirectory, Logger = loggers.CreateLogger("Ratatoskr.Storage") });
         _stage = new FileBlobStage(_disk);
-        if (options.Accounts.Blobs.S3 is { } s3) _bucket = new S3BlobStore(Options(s3));
+        if (options.Accounts.Blobs.S3 is { } s3) _bucket = BucketOf(s3);
         Service = new BlobService(new BlobOptions
         {
             Stage = _stage,
@@ -66,7 +67,9 @@ internal sealed class BlobServices : IAsyncDisposable
         _disk.Dispose();
     }
 
-    private static S3BlobStoreOptions Options(S3Settings s3) => new()
+    /// <summary>The store in S3. Only who calls this has the SDK's assemblies loaded.</summary>
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    public static S3BlobStore BucketOf(S3Settings s3) => new(new S3BlobStoreOptions
     {
         Bucket = s3.Bucket,
         Endpoint = s3.Endpoint,
@@ -75,5 +78,5 @@ internal sealed class BlobServices : IAsyncDisposable
         Secret = s3.Secret,
         Prefix = s3.Prefix,
         Presign = s3.Presign,
-    };
+    });
 }

@@ -31,7 +31,7 @@ public sealed class S3BlobStore : IBlobStore, IDisposable
         _transfers = new SemaphoreSlim(options.TransfersMax);
         AmazonS3Config config = new()
         {
-            ForcePathStyle = options.PathStyle,
+            ForcePathStyle = options.PathStyle ?? options.Endpoint is not null,
             MaxErrorRetry = options.RetriesMax,
             // Many stores that speak S3 know none of its newer checksums.
             RequestChecksumCalculation = RequestChecksumCalculation.WHEN_REQUIRED,

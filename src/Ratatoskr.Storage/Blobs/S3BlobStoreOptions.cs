@@ -21,8 +21,8 @@ public sealed record S3BlobStoreOptions
     /// <summary>Comes before the hash in keys, as it is: <c>blobs/</c> for example.</summary>
     public string Prefix { get; init; } = "";
 
-    /// <summary>Whether the bucket is named in the path, as most stores but Amazon's want it.</summary>
-    public bool PathStyle { get; init; } = true;
+    /// <summary>Whether the bucket is named in the path, as most stores but Amazon's want it; null: unless it is Amazon's.</summary>
+    public bool? PathStyle { get; init; }
 
     /// <summary>Whether readers are sent to the bucket, by an address that is good for <see cref="AddressLifetime"/>.</summary>
     public bool Presign { get; init; }
