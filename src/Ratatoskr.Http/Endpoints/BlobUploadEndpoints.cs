@@ -38,7 +38,8 @@ internal sealed class BlobUploadEndpoints(BlobApi api)
             return ApiAnswer.Error(StatusCodes.Status415UnsupportedMediaType, "unsupported_media_type", $"a chunk must be {Bytes}");
         if (context.Request.ContentLength is { } length && length != upload.Shape.LengthOf(index)) return BlobEndpoints.Answer(Uploads.WrongSize(upload, index));
         LetStageCount(context);
-        BlobAnswer<UploadProgress> written = await Uploads.WriteChunkAsync(upload, index, context.Request.BodyReader, context.RequestAborted).ConfigureAwait(false);
+        using GivenBackReader body = new(context.Request.BodyReader);
+        BlobAnswer<UploadProgress> written = await Uploads.WriteChunkAsync(upload, index, body, context.RequestAborted).ConfigureAwait(false);
         return written.Value is { } progress
             ? ApiAnswer.Json(new ChunkBody(progress.Received, upload.Shape.ChunkCount, progress.IsWhole), ApiJson.Default.ChunkBody)
             : BlobEndpoints.Answer(written.Refusal!);
@@ -93,7 +94,8 @@ internal sealed class BlobUploadEndpoints(BlobApi api)
         if (length > BlobUploads.SingleSizeMax)
             return ApiAnswer.Error(StatusCodes.Status413PayloadTooLarge, "payload_too_large", $"more than {BlobUploads.SingleSizeMax} bytes are uploaded in chunks");
         LetStageCount(context);
-        return Uploaded(await Uploads.TakeAsync(principal, mimeType, expected, length, context.Request.BodyReader, context.RequestAborted).ConfigureAwait(false));
+        using GivenBackReader body = new(context.Request.BodyReader);
+        return Uploaded(await Uploads.TakeAsync(principal, mimeType, expected, length, body, context.RequestAborted).ConfigureAwait(false));
     }
 
     private static ApiAnswer NoUpload => ApiAnswer.NotFound("Upload session not found");

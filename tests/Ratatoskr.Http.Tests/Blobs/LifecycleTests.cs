@@ -241,6 +241,38 @@ public sealed class LifecycleTests
     }
 
     [Fact]
+    public async Task Connection_goes_on_after_a_body_that_was_not_taken()
+    {
+        FailingStage stage = null!;
+        await using RestServer server = await RestServer.StartAsync(new RestServerOptions { Stage = inner => stage = new FailingStage(inner) });
+        RestUser alice = await server.SignInAsync("alice");
+        string upload = await alice.BeginAsync(1024), host = $"Host: {server.Address.Authority}\r\n", authorization = $"Authorization: Bearer {alice.Token}\r\n";
+        stage.IsFull = true;
+        using TcpClient client = new();
+        await client.ConnectAsync(IPAddress.Loopback, server.Address.Port, Cancel);
+        NetworkStream stream = client.GetStream();
+        await stream.WriteAsync(
+            Encoding.ASCII.GetBytes($"PUT {Root}/upload/{upload}/chunk/0 HTTP/1.1\r\n{host}{authorization}Content-Type: application/octet-stream\r\nContent-Length: 1024\r\n\r\n{new string('x', 1024)}"), Cancel);
+        Assert.StartsWith("HTTP/1.1 503", await AnswerAsync("storage_unavailable"), StringComparison.Ordinal);
+        await stream.WriteAsync(Encoding.ASCII.GetBytes($"GET {Root}/upload/{upload} HTTP/1.1\r\n{host}{authorization}\r\n"), Cancel);
+        Assert.Contains("HTTP/1.1 200", await AnswerAsync("chunksReceived"), StringComparison.Ordinal);
+
+        async Task<string> AnswerAsync(string until)
+        {
+            StringBuilder text = new();
+            byte[] piece = new byte[4096];
+            while (!text.ToString().Contains(until, StringComparison.Ordinal))
+            {
+                int count = await stream.ReadAsync(piece, Cancel);
+                Assert.True(count > 0, $"the connection has ended after: {text}");
+                text.Append(Encoding.ASCII.GetString(piece, 0, count));
+            }
+
+            return text.ToString();
+        }
+    }
+
+    [Fact]
     public async Task What_could_not_be_discarded_is_gone_after_a_restart()
     {
         FailingStage? stage = null;

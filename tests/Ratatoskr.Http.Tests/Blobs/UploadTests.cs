@@ -1,4 +1,9 @@
+using System.Net;
+using System.Net.Sockets;
+using System.Text;
 using System.Text.Json;
+using Ratatoskr.Engine.Blobs;
+using Ratatoskr.Engine.Limits;
 using Ratatoskr.Engine.Storage;
 using Ratatoskr.Http.Tests.Support;
 using static Ratatoskr.Http.Tests.Support.BlobSteps;
@@ -310,6 +315,55 @@ public sealed class UploadTests
         Assert.Equal((100, 100), (refused.Json.GetProperty("current").GetInt32(), refused.Json.GetProperty("limit").GetInt32()));
         Assert.Equal(204, (await alice.DeleteAsync($"{Root}/upload/{first}")).Status);
         await alice.BeginAsync(10);
+    }
+
+    [Fact]
+    public async Task Who_sends_slowly_keeps_nobody_else_out()
+    {
+        await using RestServer server = await RestServer.StartAsync();
+        RestUser alice = await server.SignInAsync("alice"), bob = await server.SignInAsync("bob");
+        byte[] bytes = Noise(1024);
+        string upload = await alice.BeginAsync(1024 * 20), bobs = await bob.BeginAsync(1024);
+        Socket[] slow = [.. Enumerable.Range(1, BlobUploads.BodiesMax + 1).Select(i => Begin(server, alice, $"{Root}/upload/{upload}/chunk/{i}"))];
+        for (int i = 0; i < 6_000 && !slow.Any(socket => socket.Available > 0); i++) await Task.Delay(5, TestContext.Current.CancellationToken);      // one too many: it has its answer
+        RestAnswer refused = await alice.ChunkAsync(upload, 0, bytes);
+        refused.AssertError(503, "service_busy");
+        Assert.Equal("1", refused.Headers["Retry-After"]);
+        (await bob.ChunkAsync(bobs, 0, bytes)).AssertOk();
+        (await alice.TakeAsync(bytes)).AssertOk();                                      // small ones take no place
+        (await alice.TakeAsync(Noise(300_000))).AssertError(503, "service_busy");
+        foreach (Socket socket in slow) socket.Dispose();
+        for (int i = 0; i < 6_000 && refused.Status == 503; i++)
+        {
+            await Task.Delay(5, TestContext.Current.CancellationToken);
+            refused = await alice.ChunkAsync(upload, 0, bytes);
+        }
+
+        refused.AssertOk();
+    }
+
+    [Fact]
+    public async Task Requests_are_counted_as_everywhere()
+    {
+        await using RestServer server = await RestServer.StartAsync(new RestServerOptions { Rates = new RateLimits { RestUser = RateLimit.PerMinute(5), RestAnonymous = RateLimit.PerMinute(2) } });
+        RestUser alice = await server.SignInAsync("alice");
+        string hash = await alice.StoreAsync(Noise(10));
+        for (int i = 0; i < 2; i++) Assert.Equal(200, (await alice.ReadAsync(hash)).Status);
+        for (int i = 0; i < 2; i++) (await alice.GetAsync(Root)).AssertOk();
+        (await alice.ReadAsync(hash)).AssertError(429, "rate_limited");
+        (await alice.TakeAsync(Noise(11))).AssertError(429, "rate_limited");
+        for (int i = 0; i < 2; i++) (await server.SendAsync(HttpMethod.Get, $"{Root}/{hash}")).AssertError(401, "unauthorized");
+        (await server.SendAsync(HttpMethod.Get, $"{Root}/{hash}")).AssertError(429, "rate_limited");
+    }
+
+    // A request whose body does not come.
+    private static Socket Begin(RestServer server, RestUser user, string path)
+    {
+        Socket socket = new(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp);
+        socket.Connect(IPAddress.Loopback, server.Address.Port);
+        socket.Send(Encoding.ASCII.GetBytes(
+            $"PUT {path} HTTP/1.1\r\nHost: {server.Address.Authority}\r\nAuthorization: Bearer {user.Token}\r\nContent-Type: application/octet-stream\r\nContent-Length: 1024\r\n\r\n"));
+        return socket;
     }
 
     private static StreamContent Streamed(byte[] bytes)

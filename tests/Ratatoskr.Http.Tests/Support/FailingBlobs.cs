@@ -20,8 +20,7 @@ internal sealed class FailingStage(IBlobStage inner) : IBlobStage
     public async ValueTask<ChunkOutcome> WriteChunkAsync(UploadShape upload, int index, PipeReader body, CancellationToken stop)
     {
         if (!IsFull) return await inner.WriteChunkAsync(upload, index, body, stop);
-        ReadResult read = await body.ReadAsync(stop);
-        body.AdvanceTo(read.Buffer.GetPosition(read.Buffer.Length / 2));
+        await body.ReadAsync(stop);
         throw new FullDisk();
     }
 
