@@ -50,9 +50,8 @@ public sealed class S3BlobStore : IBlobStore, IDisposable
         return CallAsync("putting a blob", async () =>
         {
             string key = KeyOf(staged.Hash);
-            // One who has waited for another finds it there.
             using IDisposable turn = await _turns.TakeAsync(staged.Hash, stop).ConfigureAwait(false);
-            if (await LengthAsync(key, stop).ConfigureAwait(false) == staged.Length) return;
+            // Also when it is there: how long an upload takes must not tell that somebody else has the same bytes.
             using Microsoft.Win32.SafeHandles.SafeFileHandle file = File.OpenHandle(staged.Path, FileMode.Open, FileAccess.Read, FileShare.ReadWrite | FileShare.Delete);
             if (staged.Length <= _options.PartBytes) await PutWholeAsync(staged, key, file, stop).ConfigureAwait(false);
             else await PutPartsAsync(staged, key, file, stop).ConfigureAwait(false);

