@@ -30,15 +30,16 @@ public sealed class S3BlobStoreTests(S3Server server) : BlobStoreContract
     }
 
     [Fact]
-    public async Task Large_blob_goes_in_parts_and_only_once()
+    public async Task Large_blob_goes_in_parts_and_again_if_it_is_there_so_that_the_time_tells_nothing()
     {
         byte[] content = Content(LargeBytes, 1);
         StagedBlob staged = await StageAsync(content);
-        await _store.PutAsync(staged, CancellationToken.None);
-        IReadOnlyList<string> first = await server.RequestsAsync(_options.Prefix);
-        Assert.Equal(["1", "2"], first.Where(one => one.StartsWith("PUT", StringComparison.Ordinal)).Select(one => one.Split("partNumber=")[1][..1]).Order());
-        await _store.PutAsync(staged, CancellationToken.None);
-        Assert.StartsWith("HEAD ", Assert.Single(await server.RequestsAsync(_options.Prefix)), StringComparison.Ordinal);
+        for (int round = 0; round < 2; round++)
+        {
+            await _store.PutAsync(staged, CancellationToken.None);
+            IReadOnlyList<string> requests = await server.RequestsAsync(_options.Prefix);
+            Assert.Equal(["1", "2"], requests.Where(one => one.StartsWith("PUT", StringComparison.Ordinal)).Select(one => one.Split("partNumber=")[1][..1]).Order());
+        }
     }
 
     [Fact]
