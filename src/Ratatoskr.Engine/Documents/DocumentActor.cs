@@ -101,6 +101,9 @@ internal sealed class DocumentActor
 
     public bool IsForgettable => Links.Count == 0 && _waiting.Count == 0 && !MustWait && !Writes.IsStoring && !Writes.IsSettling && !Compaction.IsStoring && _quarantine is null && (Content is null || CanEvict);
 
+    /// <summary>Nothing of it is in memory, or there is nothing of it.</summary>
+    public bool IsEmpty => Content is null or { Graph.Count: 0 };
+
     /// <summary>A worker, or a message that waits for one, depends on the content as it is.</summary>
     public bool IsBusy => _busy > 0;
 

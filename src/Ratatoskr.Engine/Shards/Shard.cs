@@ -22,6 +22,9 @@ internal sealed class Shard
     // A link, its places in two tables, and a document actor it may have made.
     private const int LinkOverheadBytes = 1024;
 
+    // Documents that time passes for, and links of ended sessions that are let go, in one turn: there may be a hundred thousand of each.
+    private const int WalkPerTurn = 256;
+
     // What documents take of their waiting messages in one turn: about a millisecond's work, so that others' messages come in between.
     private const int ResumeBytesPerTurn = 32 << 10;
 
@@ -30,6 +33,8 @@ internal sealed class Shard
     private readonly List<DocumentActor> _dirty = [];
     private readonly List<DocumentActor> _retry = [];
     private readonly Queue<DocumentActor> _resuming = new();
+    private readonly Queue<DocumentActor> _ticking = new();
+    private readonly Queue<PeerLink> _closing = new();
     private readonly FanOut _fanOut;
     private readonly EphemeralRelay _ephemeral;
     private readonly long _budget;
@@ -83,8 +88,8 @@ internal sealed class Shard
     /// <summary>The moment of the input that is being handled, or of the end of the turn.</summary>
     public Timestamp Now { get; private set; }
 
-    /// <summary>Documents wait for nothing any more, and have messages for the next turn.</summary>
-    public bool HasMore => _resuming.Count > 0;
+    /// <summary>There is work for further turns: messages of documents that wait for nothing any more, walks over many documents or links.</summary>
+    public bool HasMore => _resuming.Count > 0 || _ticking.Count > 0 || _closing.Count > 0;
 
     /// <summary>Store operations have failed and wait for the next tick.</summary>
     public bool HasRetries => _retry.Count > 0;
@@ -105,7 +110,7 @@ internal sealed class Shard
     /// <summary>For tests, when everybody has gone: what is still kept or charged; null when nothing is.</summary>
     public string? Leftovers()
     {
-        bool isClean = _documents.Count == 0 && _charged == 0 && _linkBytes == 0 && _heldBytes == 0 && _dirty.Count == 0 && _retry.Count == 0 && _resuming.Count == 0;
+        bool isClean = _documents.Count == 0 && _charged == 0 && _linkBytes == 0 && _heldBytes == 0 && _dirty.Count == 0 && _retry.Count == 0 && !HasMore;
         return isClean ? null : $"{_documents.Count} documents, {_charged} bytes of content, {_linkBytes} of links, {_heldBytes} of messages, {_retry.Count} retries";
     }
 
@@ -203,6 +208,8 @@ internal sealed class Shard
     {
         Now = now;
         ResumeSome(now, effects);
+        TickSome(now, effects);
+        CloseSome(effects);
         for (int i = 0; i < _dirty.Count; i++)                   // a flush may mark further documents
         {
             DocumentActor document = _dirty[i];
@@ -432,8 +439,13 @@ internal sealed class Shard
         Gossip.Forget(slot);
         foreach (PeerLink link in slot.Links.Values)
         {
-            if (session.IsRevoked) link.Document.ForgetQueued(link, Now, effects);
-            else PeerStates.Save(link, effects);
+            if (!session.IsRevoked)
+            {
+                _closing.Enqueue(link);                           // as if the end had been noticed a little later
+                continue;
+            }
+
+            link.Document.ForgetQueued(link, Now, effects);
             link.Document.Close(link);
         }
     }
@@ -483,22 +495,35 @@ internal sealed class Shard
     {
         foreach (DocumentActor document in _retry) document.Writes.Retry(effects);
         _retry.Clear();
-        List<DocumentActor>? forgotten = null;
-        foreach (DocumentActor document in _documents.Values)
-        {
-            document.Tick(now, effects);
-            bool idle = now.UnixMs - document.LastUsed.UnixMs > Limits.IdleDocumentMs || document.Content is null or { Graph.Count: 0 };
-            if (idle && document.IsForgettable) (forgotten ??= []).Add(document);
-        }
+        if (_ticking.Count > 0) return;                           // more than a second for all: it goes on
+        foreach (DocumentActor document in _documents.Values) _ticking.Enqueue(document);
+    }
 
-        if (forgotten is not null)
+    private void TickSome(Timestamp now, IEffects effects)
+    {
+        for (int i = 0; i < WalkPerTurn && _ticking.TryDequeue(out DocumentActor? document); i++)
         {
-            foreach (DocumentActor document in forgotten)
-            {
-                document.Evict();
-                Forget(document);
-            }
+            if (Find(document.Id) != document) continue;          // forgotten meanwhile
+            document.Tick(now, effects);
+            bool idle = now.UnixMs - document.LastUsed.UnixMs > Limits.IdleDocumentMs || document.IsEmpty;
+            if (!idle || !document.IsForgettable) continue;
+            document.Evict();
+            Forget(document);
         }
+    }
+
+    private void CloseSome(IEffects effects)
+    {
+        for (int i = 0; i < WalkPerTurn && _closing.TryDequeue(out PeerLink? link); i++) Close(link, effects);
+    }
+
+    private void Close(PeerLink link, IEffects effects)
+    {
+        PeerStates.Save(link, effects);
+        link.Document.Close(link);
+        if (!link.Document.IsEmpty || !link.Document.IsForgettable || Find(link.Document.Id) != link.Document) return;
+        link.Document.Evict();                                    // nothing of it is worth a second
+        Forget(link.Document);
     }
 
     private void Forget(DocumentActor document)
