@@ -209,6 +209,8 @@ internal sealed class PowerCutFiles : IStoreFiles
 
     public IDevice OpenDevice(string path) => new PowerCutDevice(this, path);
 
+    public IDevice OpenJournalDevice(string path) => OpenDevice(path);
+
     public Func<long> AvailableBytesOf(string directory) => () =>
     {
         lock (_gate)

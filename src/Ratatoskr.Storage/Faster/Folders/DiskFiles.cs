@@ -3,6 +3,7 @@ using System.Runtime.InteropServices;
 using System.Text;
 using FASTER.core;
 using Microsoft.Win32.SafeHandles;
+using Ratatoskr.Storage.Faster.Devices;
 
 namespace Ratatoskr.Storage.Faster.Folders;
 
@@ -105,6 +106,8 @@ internal sealed partial class DiskFiles : IStoreFiles
     }
 
     public IDevice OpenDevice(string path) => new ManagedLocalStorageDevice(path);
+
+    public IDevice OpenJournalDevice(string path) => new JournalDevice(path);
 
     public Func<long> AvailableBytesOf(string directory)
     {

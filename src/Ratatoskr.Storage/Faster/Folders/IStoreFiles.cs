@@ -58,6 +58,9 @@ internal interface IStoreFiles
     /// <summary>Segment files <c>path.0</c>, <c>path.1</c> …, whose writes are durable when they are answered; the files' names are not.</summary>
     IDevice OpenDevice(string path);
 
+    /// <summary>The same for who waits for each write: it may have been done by the time the call returns.</summary>
+    IDevice OpenJournalDevice(string path);
+
     /// <summary>Says how many bytes may still be written where this directory lies; throws <see cref="IOException"/> while it is not there.</summary>
     Func<long> AvailableBytesOf(string directory);
 }

@@ -36,7 +36,7 @@ internal sealed class Journal : IDisposable
         _scratch = GC.AllocateUninitializedArray<byte>(options.PageBytes);
         Incarnation = folder.NextIncarnation();
         string path = Path.Combine(folder.Journal, "journal");
-        _device = new GuardedDevice(path, folder.Files.OpenDevice(path), writeAgainAfter: null);
+        _device = new GuardedDevice(path, folder.Files.OpenJournalDevice(path), writeAgainAfter: null);
         _commits = new JournalCommits(folder.Files, folder.Journal, options.JournalSegmentBytes);
         _log = new FasterLog(new FasterLogSettings
         {
