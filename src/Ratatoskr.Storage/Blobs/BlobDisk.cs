@@ -25,6 +25,7 @@ public sealed class BlobDisk : IDisposable
         options.Validate();
         Options = options;
         Folder = Path.Combine(options.Folder, "blobs");
+        Stage = new StageNames(Path.Combine(Folder, "stage"));
         _longTurns = new SemaphoreSlim(Math.Max(1, options.Threads / 4));
         _threads = new DiskThreads(options.Threads, options.PieceBytes);
     }
@@ -34,6 +35,8 @@ public sealed class BlobDisk : IDisposable
     internal IStoreFiles Files => Options.Files;
 
     internal string Folder { get; }
+
+    internal StageNames Stage { get; }
 
     public void Dispose()
     {

@@ -16,9 +16,22 @@ internal sealed class ChunkBody(BlobDisk disk, StagedUpload upload, int index, B
     private readonly long _start = (long)index * upload.Shape.ChunkSize;
     private int _done;
     private uint _sum = uint.MaxValue;
+    private bool _hasBegun;
     private IncrementalHash? _hash;
 
     public async ValueTask<ChunkResult> WriteAsync(PipeReader body)
+    {
+        try
+        {
+            return await ReceiveAsync(body).ConfigureAwait(false);
+        }
+        finally
+        {
+            if (_hasBegun) upload.LeaveChunk();
+        }
+    }
+
+    private async ValueTask<ChunkResult> ReceiveAsync(PipeReader body)
     {
         CancellationToken stop = place.Stop;
         bool isComparing = upload.Has(index), whole = false;
@@ -70,15 +83,22 @@ internal sealed class ChunkBody(BlobDisk disk, StagedUpload upload, int index, B
             }).ConfigureAwait(false);
         }
 
+        if (isComparing && !upload.IsGone && !upload.Has(index)) throw Lost();
         return upload.IsGone ? ChunkResult.Gone : ChunkResult.Stored;
     }
 
     private async ValueTask<bool> BeginAsync(CancellationToken stop)
     {
-        if (!await upload.BeginChunkAsync(index, stop).ConfigureAwait(false)) return false;
+        ChunkStart start = await upload.BeginChunkAsync(index, stop).ConfigureAwait(false);
+        if (start == ChunkStart.Gone) return false;
+        _hasBegun = true;
+        // What compared equal is not written; and it is not there any more when a seal has failed meanwhile.
+        if (_done > 0 && start == ChunkStart.WasNotThere) throw Lost();
         if (_done == 0) _hash = upload.TryHash(index);            // else what came before is not in it; it is read later
         return true;
     }
+
+    private StoreUnavailableException Lost() => StoreUnavailableException.For("writing a chunk", disk.Folder, "what was there of the upload has been lost");
 
     // The sum goes over what has come, whether it had to be written or not.
     private bool IsThere(in ReadOnlySequence<byte> piece, PieceBuffers buffers)

@@ -24,10 +24,10 @@ public sealed class FileBlobStage : IBlobStage, IDisposable
     {
         ArgumentNullException.ThrowIfNull(disk);
         _disk = disk;
-        _names = new StageNames(Path.Combine(disk.Folder, "stage"));
+        _names = disk.Stage;
         _bodies = new BodyRoom(disk.Options.BodiesMax, disk.Options.Time);
         _takes = new BlobTakes(disk, _names, _bodies);
-        _uploads = new UploadTable(disk.Options.UploadsInMemoryMax, shape => new StagedUpload(disk, _names, _sealed, shape));
+        _uploads = new UploadTable(disk.Options.UploadsInMemoryMax, shape => new StagedUpload(disk, _names, _sealed, shape), upload => _ = CloseAsync(upload));
     }
 
     public async ValueTask<ChunkOutcome> WriteChunkAsync(UploadShape upload, int index, PipeReader body, CancellationToken stop)
@@ -134,6 +134,22 @@ public sealed class FileBlobStage : IBlobStage, IDisposable
         _disk.Files.Delete(_names.Map(upload));
         _disk.Files.Delete(_names.Part(upload));
         return true;
+    }
+
+    private async Task CloseAsync(StagedUpload upload)
+    {
+        try
+        {
+            await _disk.RunAsync("closing an upload", _ =>
+            {
+                upload.Dispose();
+                return true;
+            }).ConfigureAwait(false);
+        }
+        catch (StoreUnavailableException)
+        {
+            upload.Dispose();                                     // the disk's threads are closed
+        }
     }
 
     // Whoever waits for the chunk does not wait for this. What it fails at, sealing will meet again.

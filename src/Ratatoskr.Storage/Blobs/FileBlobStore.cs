@@ -7,14 +7,11 @@ namespace Ratatoskr.Storage.Blobs;
 
 /// <summary>
 /// Blobs as files, <c>blobs/ab/cd/abcd…</c>: a name of 64 digits in two folders of its first digits, 65,536 in all. A blob comes by a second name of the staged file, so nothing is copied; where the file
-/// system has no second names, by a copy under another name and a rename. Folders are never removed.
+/// system has no second names, by a copy on the stage and a rename. Folders are never removed.
 /// </summary>
 /// <remarks>Safe on any thread.</remarks>
 public sealed class FileBlobStore : IBlobStore
 {
-    // Beside the blob, of no hash: a listing passes it by, the next attempt writes over it.
-    private const string CopySuffix = ".copy";
-
     private readonly BlobDisk _disk;
 
     /// <param name="disk">Stays the caller's.</param>
@@ -27,7 +24,9 @@ public sealed class FileBlobStore : IBlobStore
     public async ValueTask PutAsync(StagedBlob staged, CancellationToken stop)
     {
         ArgumentNullException.ThrowIfNull(staged);
-        await _disk.RunAsync("putting a blob", buffers => Put(staged, buffers)).ConfigureAwait(false);
+        string path = PathOf(staged.Hash), folder = Path.GetDirectoryName(path)!;
+        if (await _disk.RunAsync("putting a blob", _ => Link(staged, path, folder)).ConfigureAwait(false)) return;
+        await _disk.RunLongAsync("copying a blob", buffers => Copy(staged, path, folder, buffers)).ConfigureAwait(false);
     }
 
     public async ValueTask<IBlobContent?> OpenAsync(BlobHash hash, CancellationToken stop)
@@ -62,45 +61,60 @@ public sealed class FileBlobStore : IBlobStore
         return Path.Combine(_disk.Folder, name[..2], name[2..4], name);
     }
 
-    private bool Put(StagedBlob staged, PieceBuffers buffers)
+    /// <returns>false: the file system has no second names, or one that somebody or something has cut is there: a whole one is to come in its place.</returns>
+    private bool Link(StagedBlob staged, string path, string folder)
     {
-        string path = PathOf(staged.Hash), folder = Path.GetDirectoryName(path)!;
         _disk.Prepare(folder);
-        switch (_disk.Files.Link(staged.Path, path, _disk.Options.Time.GetUtcNow()))
-        {
-            case LinkOutcome.Unsupported when _disk.Files.Look(path)?.Length != staged.Length:
-                Copy(staged, path, buffers);
-                break;
-            case LinkOutcome.Exists when _disk.Files.Look(path)?.Length != staged.Length:
-                // A whole one comes in the place of one that somebody or something has cut.
-                Copy(staged, path, buffers);
-                break;
-        }
-
+        if (_disk.Files.Link(staged.Path, path, _disk.Options.Time.GetUtcNow()) != LinkOutcome.Linked && _disk.Files.Look(path)?.Length != staged.Length) return false;
         // Also when it was there: who put it may not have come to this yet.
         _disk.Files.SyncDirectory(folder);
         return true;
     }
 
-    private void Copy(StagedBlob staged, string path, PieceBuffers buffers)
+    private bool Copy(StagedBlob staged, string path, string folder, PieceBuffers buffers)
     {
         using BlobDisk.Expected expected = _disk.Expect(staged.Length);
-        string copy = $"{path}.{staged.Id:N}{CopySuffix}";
-        using (IStoreFile from = _disk.Files.OpenToRead(staged.Path) ?? throw new FileNotFoundException("a staged blob is not there", staged.Path))
-        using (IStoreFile to = _disk.Files.Open(copy, create: true))
+        string copy = _disk.Stage.Copy(staged.Id);
+        try
         {
-            for (long offset = 0; offset < staged.Length;)
-            {
-                int count = from.Read(buffers.First, offset);
-                if (count == 0) throw new IOException($"a staged blob ends before its {staged.Length} bytes: {staged.Path}");
-                to.Write(buffers.First.AsSpan(0, count), offset);
-                offset += count;
-            }
-
-            to.Sync();
+            WriteCopy(staged, copy, buffers);
+            _disk.Files.Move(copy, path);
+        }
+        catch
+        {
+            DropCopy(copy);
+            throw;
         }
 
-        _disk.Files.Move(copy, path);
+        _disk.Files.SyncDirectory(folder);
+        return true;
+    }
+
+    private void WriteCopy(StagedBlob staged, string copy, PieceBuffers buffers)
+    {
+        using IStoreFile from = _disk.Files.OpenToRead(staged.Path) ?? throw new FileNotFoundException("a staged blob is not there", staged.Path);
+        using IStoreFile to = _disk.Files.Open(copy, create: true);
+        for (long offset = 0; offset < staged.Length;)
+        {
+            int count = from.Read(buffers.First, offset);
+            if (count == 0) throw new IOException($"a staged blob ends before its {staged.Length} bytes: {staged.Path}");
+            to.Write(buffers.First.AsSpan(0, count), offset);
+            offset += count;
+        }
+
+        to.Sync();
+    }
+
+    // Another failure than the one that brought us here helps nobody; the next start removes it.
+    private void DropCopy(string copy)
+    {
+        try
+        {
+            _disk.Files.Delete(copy);
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+        }
     }
 
     private ValueTask<List<string>> FoldersAsync(string folder) => _disk.RunAsync<List<string>>("listing blobs", _ =>

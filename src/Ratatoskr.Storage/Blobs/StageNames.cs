@@ -9,6 +9,7 @@ namespace Ratatoskr.Storage.Blobs;
 /// id.map             which chunks are there, and their sums (ChunkMap)
 /// id.hash.sealed     whole and durable: an upload, or a blob that came in one go
 /// id.take            a blob that is coming in one go
+/// id.copy            a whole blob on its way into a store of files that has no second names
 /// </code>
 /// </summary>
 internal sealed class StageNames(string folder)
@@ -24,6 +25,8 @@ internal sealed class StageNames(string folder)
 
     public string Take(Guid id) => Name(id, ".take");
 
+    public string Copy(Guid id) => Name(id, ".copy");
+
     public string Sealed(Guid id, BlobHash hash) => Name(id, $".{hash}{SealedSuffix}");
 
     /// <returns>Whose file it is; null: not one of ours.</returns>
@@ -32,7 +35,7 @@ internal sealed class StageNames(string folder)
         ReadOnlySpan<char> name = Path.GetFileName(path.AsSpan());
         int dot = name.IndexOf('.');
         return dot == IdLength && Guid.TryParseExact(name[..dot], "N", out Guid id)
-            && (name[dot..] is ".part" or ".map" or ".take" || name.EndsWith(SealedSuffix, StringComparison.Ordinal)) ? id : null;
+            && (name[dot..] is ".part" or ".map" or ".take" or ".copy" || name.EndsWith(SealedSuffix, StringComparison.Ordinal)) ? id : null;
     }
 
     public static bool IsPartOfUpload(string path) => path.EndsWith(".part", StringComparison.Ordinal) || path.EndsWith(".map", StringComparison.Ordinal);

@@ -23,6 +23,7 @@ internal sealed class StagedUpload(BlobDisk disk, StageNames names, ConcurrentDi
     private readonly uint[] _sums = new uint[shape.ChunkCount];
     private readonly PrefixHash _hash = new();
     private int _received;
+    private int _writers;                                         // chunks that were begun and are not left yet
     private bool _isLoaded;
     private bool _isGone;
     private StagedBlob? _sealed;
@@ -67,7 +68,8 @@ internal sealed class StagedUpload(BlobDisk disk, StageNames names, ConcurrentDi
         await _turn.WaitAsync(stop).ConfigureAwait(false);
         try
         {
-            if (!_isLoaded && !_isGone) await disk.RunAsync("reading an upload", Load).ConfigureAwait(false);
+            if (_isLoaded || _isGone || await disk.RunAsync("reading an upload", _ => Load(null)).ConfigureAwait(false)) return;
+            await disk.RunLongAsync("comparing an upload with its sums", Load).ConfigureAwait(false);
         }
         finally
         {
@@ -75,31 +77,18 @@ internal sealed class StagedUpload(BlobDisk disk, StageNames names, ConcurrentDi
         }
     }
 
-    /// <summary>A chunk is about to get other bytes: from here on it is not there.</summary>
-    /// <returns>false: the upload has been discarded.</returns>
-    public async ValueTask<bool> BeginChunkAsync(int index, CancellationToken stop)
+    /// <summary>A chunk is about to get other bytes: from here on it is not there. To be left (<see cref="LeaveChunk"/>), unless the upload is gone.</summary>
+    public async ValueTask<ChunkStart> BeginChunkAsync(int index, CancellationToken stop)
     {
         await _turn.WaitAsync(stop).ConfigureAwait(false);
         try
         {
-            return !_isGone && await disk.RunAsync("beginning a chunk", buffers =>
+            if (_isGone) return ChunkStart.Gone;
+            if (_sealed is null) return await disk.RunAsync("beginning a chunk", _ => BeginChunk(index)).ConfigureAwait(false);
+            return await disk.RunLongAsync("copying a sealed upload", buffers =>
             {
-                if (_sealed is not null) Unseal(buffers);
-                Open();
-                if (Has(index))
-                {
-                    // First here: a write that fails may have been done all the same.
-                    lock (_gate)
-                    {
-                        _isThere[index] = false;
-                        _received--;
-                    }
-
-                    WriteEntry(index, null);
-                }
-
-                _hash.Forget(index);
-                return true;
+                Unseal(buffers);
+                return BeginChunk(index);
             }).ConfigureAwait(false);
         }
         finally
@@ -118,11 +107,17 @@ internal sealed class StagedUpload(BlobDisk disk, StageNames names, ConcurrentDi
     {
         _part!.Write(bytes, offset);
         _part.StartWriting(offset, bytes.Length);
+        if (!_part.HasFailed) return;
+
+        // Only this handle has been told: whoever opens the file again, another process too, must not believe the map.
+        _map!.Write(new byte[ChunkMap.HeaderSize], 0);
+        throw Untrusted();
     }
 
     /// <summary>The last byte of a chunk is written. On a thread of the disk.</summary>
     public void EndChunk(int index, uint sum)
     {
+        if (_part!.HasFailed) throw Untrusted();                  // who writes another chunk may have been told of this one
         WriteEntry(index, sum);
         lock (_gate)
         {
@@ -132,6 +127,9 @@ internal sealed class StagedUpload(BlobDisk disk, StageNames names, ConcurrentDi
             _received++;
         }
     }
+
+    /// <summary>Whoever began a chunk has ended it, or will not.</summary>
+    public void LeaveChunk() => Interlocked.Decrement(ref _writers);
 
     /// <summary>Reads until the buffer is full or the file ends. On a thread of the disk.</summary>
     public int Read(Span<byte> into, long offset)
@@ -250,9 +248,12 @@ internal sealed class StagedUpload(BlobDisk disk, StageNames names, ConcurrentDi
         _hashTurn.Dispose();
     }
 
-    private bool Load(PieceBuffers buffers)
+    /// <param name="buffers">null: nothing may be read that takes long.</param>
+    /// <returns>false: that had to be.</returns>
+    private bool Load(PieceBuffers? buffers)
     {
         IStoreFiles files = disk.Files;
+        Unload();                                                 // half of it may have been done before
         if (sealedBlobs.TryGetValue(shape.Id, out StagedBlob? blob))
         {
             _part = files.OpenToRead(blob.Path) ?? throw new FileNotFoundException("a sealed upload is not there", blob.Path);
@@ -267,7 +268,7 @@ internal sealed class StagedUpload(BlobDisk disk, StageNames names, ConcurrentDi
             {
                 _map = files.Open(names.Map(shape.Id), create: false);
                 _part = files.Open(names.Part(shape.Id), create: false);
-                Verify(map, buffers);
+                if (!Verify(map, buffers)) return false;
             }
         }
 
@@ -283,23 +284,76 @@ internal sealed class StagedUpload(BlobDisk disk, StageNames names, ConcurrentDi
         return file?.Read(bytes, 0) == bytes.Length && ChunkMap.IsHeaderOf(shape, bytes) ? bytes : null;
     }
 
-    private void Verify(byte[] map, PieceBuffers buffers)
+    /// <returns>false: there are chunks to be read, and no buffers.</returns>
+    private bool Verify(byte[] map, PieceBuffers? buffers)
     {
         for (int index = 0; index < shape.ChunkCount; index++)
         {
             if (!ChunkMap.TryReadEntry(map.AsSpan((int)ChunkMap.PlaceOf(index)), index, out uint sum, out ulong run)) continue;
             if (run != ChunkMap.Run)
             {
+                if (buffers is null) return false;
                 uint found = uint.MaxValue;
                 bool isSound = ReadChunk(index, buffers.First, piece => found = Crc32C.Append(found, piece)) && ~found == sum;
                 WriteEntry(index, isSound ? sum : null);
                 if (!isSound) continue;
             }
 
-            _sums[index] = sum;
-            _isThere[index] = true;
-            _received++;
+            lock (_gate)
+            {
+                _sums[index] = sum;
+                _isThere[index] = true;
+                _received++;
+            }
         }
+
+        return true;
+    }
+
+    private void Unload()
+    {
+        lock (_gate)
+        {
+            Array.Clear(_isThere);
+            _received = 0;
+        }
+
+        lock (_partGate)
+        {
+            _part?.Dispose();
+            _part = null;
+        }
+
+        _map?.Dispose();
+        _map = null;
+    }
+
+    private ChunkStart BeginChunk(int index)
+    {
+        if (_part is { HasFailed: true })
+        {
+            // Those who write have the file in hand, and will fail too. Whoever comes after the last of them begins anew.
+            if (Volatile.Read(ref _writers) > 0) throw Untrusted();
+            LoseAll();
+        }
+
+        Open();
+        bool wasThere = Has(index);
+        if (wasThere)
+        {
+            // First here: a write that fails may have been done all the same.
+            lock (_gate)
+            {
+                _isThere[index] = false;
+                _received--;
+            }
+
+            WriteEntry(index, null);
+        }
+
+        _hash.Forget(index);
+        Interlocked.Increment(ref _writers);
+        return wasThere ? ChunkStart.WasThere : ChunkStart.WasNotThere;
     }
 
     /// <returns>false: the file ends before, or the upload was discarded.</returns>
@@ -380,23 +434,12 @@ internal sealed class StagedUpload(BlobDisk disk, StageNames names, ConcurrentDi
 
     private void LoseAll()
     {
-        lock (_gate)
-        {
-            Array.Clear(_isThere);
-            _received = 0;
-        }
-
+        Unload();
         _hash.Forget(0);
-        lock (_partGate)
-        {
-            _part?.Dispose();
-            _part = null;
-        }
-
-        _map?.Dispose();
-        _map = null;
         DeleteParts();
     }
+
+    private IOException Untrusted() => new($"the disk could not write all of an upload: {names.Part(shape.Id)}");
 
     private void DeleteParts()
     {
@@ -451,4 +494,14 @@ internal sealed class StagedUpload(BlobDisk disk, StageNames names, ConcurrentDi
         sealedBlobs.TryRemove(shape.Id, out _);
         _sealed = null;
     }
+}
+
+internal enum ChunkStart : byte
+{
+    /// <summary>The upload has been discarded.</summary>
+    Gone,
+
+    WasNotThere,
+
+    WasThere,
 }

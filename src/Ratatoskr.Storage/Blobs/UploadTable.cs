@@ -4,7 +4,8 @@ namespace Ratatoskr.Storage.Blobs;
 
 /// <summary>Uploads in memory: those in use, and the last ones used. Those discarded are remembered for a while, so that a chunk that comes late does not make one of them again.</summary>
 /// <remarks>Safe on any thread.</remarks>
-internal sealed class UploadTable(int idleMax, Func<UploadShape, StagedUpload> open) : IDisposable
+/// <param name="close">Gets those that leave, outside the lock: closing a file may wait for the disk.</param>
+internal sealed class UploadTable(int idleMax, Func<UploadShape, StagedUpload> open, Action<StagedUpload> close) : IDisposable
 {
     /// <summary>Ids, 16 bytes each.</summary>
     public const int DiscardedMax = 4096;
@@ -45,11 +46,15 @@ internal sealed class UploadTable(int idleMax, Func<UploadShape, StagedUpload> o
 
     public void Dispose()
     {
+        List<StagedUpload> closing;
         lock (_gate)
         {
-            foreach (StagedUpload upload in _idle) Remove(upload);
+            closing = [.. _idle];
+            foreach (StagedUpload upload in closing) _uploads.Remove(upload.Shape.Id);
             _idle.Clear();
         }
+
+        closing.ForEach(close);
     }
 
     private Lease RentLocked(StagedUpload upload)
@@ -60,26 +65,26 @@ internal sealed class UploadTable(int idleMax, Func<UploadShape, StagedUpload> o
 
     private void Return(StagedUpload upload)
     {
+        StagedUpload? leaving;
         lock (_gate)
         {
-            if (--upload.Users > 0) return;
-            if (upload.IsGone)
-            {
-                Remove(upload);
-                return;
-            }
-
-            _idle.AddLast(upload);
-            if (_idle.Count <= idleMax) return;
-            Remove(_idle.First!.Value);
-            _idle.RemoveFirst();
+            leaving = ReturnLocked(upload);
+            if (leaving is not null) _uploads.Remove(leaving.Shape.Id);
         }
+
+        if (leaving is not null) close(leaving);
     }
 
-    private void Remove(StagedUpload upload)
+    /// <returns>Who has to go; null: nobody.</returns>
+    private StagedUpload? ReturnLocked(StagedUpload upload)
     {
-        _uploads.Remove(upload.Shape.Id);
-        upload.Dispose();
+        if (--upload.Users > 0) return null;
+        if (upload.IsGone) return upload;
+        _idle.AddLast(upload);
+        if (_idle.Count <= idleMax) return null;
+        StagedUpload longest = _idle.First!.Value;
+        _idle.RemoveFirst();
+        return longest;
     }
 
     internal sealed class Lease(UploadTable table, StagedUpload upload) : IDisposable

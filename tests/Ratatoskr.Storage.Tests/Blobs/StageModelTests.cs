@@ -67,7 +67,7 @@ internal sealed class StageModel(int seed)
         {
             if (_uploads.Count < 3) _uploads.Add(new Upload(_random));
             Upload upload = _uploads[_random.Next(_uploads.Count)];
-            await (_random.Next(20) switch
+            await (_random.Next(22) switch
             {
                 < 7 => WriteAsync(upload),
                 < 9 => WriteWronglyAsync(upload),
@@ -77,7 +77,8 @@ internal sealed class StageModel(int seed)
                 16 => DiscardAsync(upload),
                 17 => LookAsync(upload),
                 18 => RestartAsync(),
-                _ => CutAsync(),
+                19 => CutAsync(),
+                _ => SealBesideWriteAsync(upload),
             });
         }
 
@@ -102,8 +103,8 @@ internal sealed class StageModel(int seed)
             Assert.Equal(ChunkResult.Stored, outcome.Result);
             upload.Chunks[index] = content;
             upload.Unsure.Remove(index);
-            if (upload.Unsure.Count == 0) Assert.Equal(upload.Chunks.Count(chunk => chunk is not null), outcome.Received);
-        });
+            if (upload.Unsure.Count == 0 && !upload.MayBeLost) Assert.Equal(upload.Chunks.Count(chunk => chunk is not null), outcome.Received);
+        }, upload, mayLose: true);
         if (failed) await AgreeAsync(upload, index);
     }
 
@@ -134,7 +135,7 @@ internal sealed class StageModel(int seed)
             catch (InvalidDataException)
             {
             }
-        });
+        }, upload);
         await AgreeAsync(upload, index, failed);
     }
 
@@ -163,6 +164,7 @@ internal sealed class StageModel(int seed)
             Assert.Equal(whole is null ? null : HashOf(whole), blob?.Hash);
             if (blob is null) return;
             sealedAt = blob.Path;
+            upload.MayBeLost = false;
             await _folder.Store.PutAsync(blob, CancellationToken.None);
             _stored[blob.Hash] = whole!;
             Sealed++;
@@ -170,6 +172,55 @@ internal sealed class StageModel(int seed)
         if (sealedAt is not null) Assert.Equal(whole, _files.Read(sealedAt));
         if (failed) await AgreeAsync(upload);
         else if (whole is not null && _random.Next(2) == 0) await DiscardAsync(upload);
+    }
+
+    /// <summary>A chunk comes again, the same or another, while its upload is sealed: what is sealed is what was there before or after, and the chunk is there or its sender hears otherwise.</summary>
+    private async Task SealBesideWriteAsync(Upload upload)
+    {
+        await LookAsync(upload);
+        if (upload.Whole is not { } before) await WriteRestAsync(upload);
+        await LookAsync(upload);
+        if ((before = upload.Whole) is null) return;
+        Done.Add("seal beside a write");
+        int index = _random.Next(upload.Shape.ChunkCount);
+        byte[] content = _random.Next(2) == 0 ? upload.Chunks[index]! : upload.Choose(index);
+        byte[] after = [.. before];
+        content.CopyTo(after, index * upload.Shape.ChunkSize);
+        StagedBlob? blob = null;
+        bool failed = await TryAsync(async () =>
+        {
+            Pipe pipe = new(new PipeOptions(pauseWriterThreshold: 1, resumeWriterThreshold: 1));
+            Task<ChunkOutcome> writing = _folder.Stage.WriteChunkAsync(upload.Shape, index, pipe.Reader, CancellationToken.None).AsTask();
+            int half = _random.Next(content.Length + 1);
+            await Task.WhenAny(writing, pipe.Writer.WriteAsync(content.AsMemory(0, half)).AsTask());
+            Task<StagedBlob?> sealing = _folder.Stage.SealAsync(upload.Shape, CancellationToken.None).AsTask();
+            if (_random.Next(2) == 0) await Task.WhenAny(sealing);
+            _ = pipe.Writer.WriteAsync(content.AsMemory(half)).AsTask();
+            await pipe.Writer.CompleteAsync();
+            try
+            {
+                blob = await sealing;
+            }
+            finally
+            {
+                Assert.Equal(ChunkResult.Stored, (await writing).Result);
+            }
+
+            upload.Chunks[index] = content;
+        }, upload);
+        if (blob is not null)
+        {
+            Assert.Contains(blob.Hash, new[] { HashOf(before), HashOf(after) });
+            if (_files.FileExists(blob.Path)) Assert.Equal(blob.Hash, HashOf(_files.Read(blob.Path)));
+        }
+
+        if (failed)
+        {
+            upload.Unsure.Add(index);
+            await AgreeAsync(upload);
+        }
+
+        await LookAsync(upload);
     }
 
     private async Task TakeAsync()
@@ -211,6 +262,7 @@ internal sealed class StageModel(int seed)
     {
         Done.Add("restart");
         await _folder.RestartAsync([.. _uploads.Select(one => one.Shape.Id)]);
+        await LoadAsync();
         foreach (Upload upload in _uploads) await LookAsync(upload);
         await CheckStoredAsync();
     }
@@ -228,8 +280,15 @@ internal sealed class StageModel(int seed)
         // Sealed means whole, whatever the power cut took.
         foreach (StagedBlob blob in found) Assert.Equal((blob.Hash, (int)blob.Length), (HashOf(_files.Read(blob.Path)), _files.Read(blob.Path).Length));
         foreach (StagedBlob blob in found.Where(blob => _uploads.TrueForAll(one => one.Shape.Id != blob.Id))) await _folder.Stage.DiscardAsync(blob.Id, CancellationToken.None);
+        await LoadAsync();
         foreach (Upload upload in _uploads) await AgreeAsync(upload, mayBeOlder: true);
         await CheckStoredAsync();
+    }
+
+    /// <summary>The first look at uploads after a start may fail half-way, and the next one must not notice.</summary>
+    private async Task LoadAsync()
+    {
+        foreach (Upload upload in _uploads) await TryAsync(async () => await _folder.Stage.ReceivedAsync(upload.Shape, CancellationToken.None));
     }
 
     /// <summary>Everything that was put, as it was put.</summary>
@@ -254,6 +313,13 @@ internal sealed class StageModel(int seed)
         byte[] bytes = BytesOf(upload);
         for (int index = 0; index < received.Chunks.Count; index++)
         {
+            if (upload.MayBeLost && !received.Chunks[index])
+            {
+                upload.Chunks[index] = null;
+                upload.Unsure.Add(index);
+                continue;
+            }
+
             byte[]? content = received.Chunks[index] ? bytes.AsSpan(index * upload.Shape.ChunkSize, upload.Shape.LengthOf(index)).ToArray() : null;
             if (mayBeOlder || upload.Unsure.Contains(index))
             {
@@ -282,17 +348,20 @@ internal sealed class StageModel(int seed)
         return file is null ? [] : _files.Read(file);
     }
 
+    /// <param name="upload">The upload that a chunk is written of: the first to come after the disk has lost some of it may hear so.</param>
+    /// <param name="mayLose">Whether the disk may lose all of it that is not synced.</param>
     /// <returns>Whether it failed, as the disk was told to.</returns>
-    private async Task<bool> TryAsync(Func<Task> call)
+    private async Task<bool> TryAsync(Func<Task> call, Upload? upload = null, bool mayLose = false)
     {
-        long failures = _files.Failures;
-        if (_random.Next(6) == 0) _files.FailureRate = _random.NextDouble() / 4;
+        long failures = _files.Failures, losses = _files.Losses;
+        if (mayLose && _random.Next(12) == 0) _files.LosesIn = ".part";
+        else if (_random.Next(6) == 0) _files.FailureRate = _random.NextDouble() / 4;
         try
         {
             await call();
             return false;
         }
-        catch (StoreUnavailableException) when (_files.Failures > failures)
+        catch (StoreUnavailableException) when (_files.Failures > failures || upload is { MayBeLost: true })
         {
             Done.Add("failed");
             Failures++;
@@ -300,7 +369,8 @@ internal sealed class StageModel(int seed)
         }
         finally
         {
-            _files.FailureRate = 0;
+            (_files.FailureRate, _files.LosesIn) = (0, null);
+            if (upload is not null) upload.MayBeLost |= _files.Losses > losses;
         }
     }
 
@@ -325,6 +395,9 @@ internal sealed class StageModel(int seed)
 
         /// <summary>Chunks that a failed call was about.</summary>
         public HashSet<int> Unsure { get; } = [];
+
+        /// <summary>The disk could not write some of it: all that came before may have to come again.</summary>
+        public bool MayBeLost { get; set; }
 
         /// <summary>All that was sent for a chunk, whole or not.</summary>
         public List<byte[]>[] Sent { get; }

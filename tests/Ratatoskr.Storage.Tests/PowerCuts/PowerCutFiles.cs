@@ -32,6 +32,20 @@ internal sealed class PowerCutFiles : IStoreFiles
 
     public bool ReadsFailToo { get; set; } = true;
 
+    /// <summary>So many steps that would fail do not; then <see cref="FailuresMax"/> fail.</summary>
+    public int FailuresAfter { get; set; }
+
+    public int FailuresMax { get; set; } = int.MaxValue;
+
+    /// <summary>Which files the disk fails to write when it is asked to begin with it: those whose path contains this. It takes along all of the file that was not synced.</summary>
+    public string? LosesIn { get; set; }
+
+    /// <summary>Called with its path before a file's bytes are read, to be failed or held up.</summary>
+    public Action<string>? BeforeRead { get; set; }
+
+    /// <summary>Called with its path before a file is closed, to be held up.</summary>
+    public Action<string>? BeforeClose { get; set; }
+
     public long Free { get; set; } = long.MaxValue / 4;
 
     /// <summary>Whether files may have second names.</summary>
@@ -40,6 +54,9 @@ internal sealed class PowerCutFiles : IStoreFiles
     public long Steps => Interlocked.Read(ref _steps);
 
     public long Failures { get; private set; }
+
+    /// <summary>How often the disk has lost what it was given.</summary>
+    public long Losses { get; private set; }
 
     public long BytesRead { get; private set; }
 
@@ -284,7 +301,7 @@ internal sealed class PowerCutFiles : IStoreFiles
     {
         if (++_steps == CutAt) Image ??= AfterPowerCut();
         if (!mayFail || FailureRate == 0 || Image is not null || (isRead && !ReadsFailToo) || !path.Contains(FailsIn, StringComparison.Ordinal)) return;
-        if (_random.NextDouble() >= FailureRate) return;
+        if (_random.NextDouble() >= FailureRate || FailuresAfter-- > 0 || FailuresMax-- <= 0) return;
         Failures++;
         throw new IOException($"step {_steps} fails, as it was told to ({path})");
     }
@@ -342,28 +359,44 @@ internal sealed class PowerCutFiles : IStoreFiles
 
     private sealed class OpenFile(PowerCutFiles files, string path, SimulatedFile file) : IStoreFile
     {
+        private bool _hasFailed;
+
         public long Length => file.Length;
 
-        public int Read(Span<byte> into, long offset) => files.ReadSegment(path, file, into, offset);
+        public bool HasFailed => Volatile.Read(ref _hasFailed);
+
+        public int Read(Span<byte> into, long offset)
+        {
+            files.BeforeRead?.Invoke(path);
+            return files.ReadSegment(path, file, into, offset);
+        }
 
         public void Write(ReadOnlySpan<byte> bytes, long offset) => files.BeginWrite(path, file, bytes, offset);
 
+        // Told to this handle, and to no other: the next one syncs as if nothing had happened.
         public void StartWriting(long offset, long length)
         {
+            lock (files._gate)
+            {
+                if (files.LosesIn is not { } where || files.Image is not null || !path.Contains(where, StringComparison.Ordinal)) return;
+                files.Failures++;
+                files.Losses++;
+                file.LoseUnsynced();
+                Volatile.Write(ref _hasFailed, true);
+            }
         }
 
         public void Sync()
         {
             lock (files._gate)
             {
+                if (HasFailed) throw new IOException($"the disk could not write, as it was told to ({path})");
                 files.Step(path);
                 file.Sync();
                 files.Step(path, mayFail: false);
             }
         }
 
-        public void Dispose()
-        {
-        }
+        public void Dispose() => files.BeforeClose?.Invoke(path);
     }
 }

@@ -46,6 +46,9 @@ internal sealed class SimulatedFile
         _writes.RemoveRange(0, count);
     }
 
+    /// <summary>The disk could not write what is not synced, and the kernel has it clean from now on: it reads well, and will never be on the disk.</summary>
+    public void LoseUnsynced() => _writes.Clear();
+
     /// <summary>Cut off and synced, in one.</summary>
     public void Truncate(long length)
     {

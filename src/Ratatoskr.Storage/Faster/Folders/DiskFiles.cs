@@ -159,6 +159,8 @@ internal sealed partial class DiskFiles : IStoreFiles
                 Interlocked.CompareExchange(ref _failure, error, 0);
         }
 
+        public bool HasFailed => Volatile.Read(ref _failure) != 0;
+
         // The kernel tells a failed write once, to whoever waits first.
         public void Sync()
         {

@@ -32,7 +32,7 @@ internal interface IStoreFiles
     /// <summary>Gives a file a second name, and its time of writing; durable when the directory was synced.</summary>
     LinkOutcome Link(string path, string name, DateTimeOffset writtenAt);
 
-    /// <summary>Renames a file within its directory, over another if there is one; durable when the directory was synced.</summary>
+    /// <summary>Renames a file, over another if there is one; durable when the directory it comes to was synced.</summary>
     void Move(string from, string to);
 
     /// <summary>Cuts a file off where it is longer than this; durable at the return, with all that was written before.</summary>
@@ -85,9 +85,13 @@ internal interface IStoreFile : IDisposable
 
     /// <summary>
     /// Has the disk begin with what was written here, so that less is left to <see cref="Sync"/>; when it is done with as many bytes before these, so that no more than that is
-    /// on its way: others' syncs of other files wait for what the disk has been given. What fails is told by <see cref="Sync"/>.
+    /// on its way: others' syncs of other files wait for what the disk has been given. What fails is told by <see cref="HasFailed"/> and <see cref="Sync"/>, and by no other handle of the
+    /// file, now or later: the kernel tells it once.
     /// </summary>
     void StartWriting(long offset, long length);
+
+    /// <summary>The disk could not write something of this file, wherever in it: nothing that was not synced before can be trusted, however well it reads.</summary>
+    bool HasFailed { get; }
 
     void Sync();
 }
