@@ -20,9 +20,8 @@ internal sealed class BlobAccess(BlobOptions options)
     {
         if (options.Rule == BlobRule.Capability)
         {
-            if (await options.Index.FindAsync(hash, stop) is not { } blob) return NotFound;
-            BlobClaim? named = principal.IsAnonymous ? null : await options.Index.FindClaimAsync(principal.Id, hash, stop);
-            return new ReadableBlob(hash, named?.MimeType ?? blob.MimeType);
+            // Everybody gets the same, whatever he has named it himself: anybody's cache may keep it for all.
+            return await options.Index.FindAsync(hash, stop) is { } blob ? new ReadableBlob(hash, blob.MimeType) : NotFound;
         }
 
         if ((principal.Scopes.Documents & Permission.Read) == 0) return new BlobRefusal(BlobRefusalKind.InsufficientScope, "read");

@@ -79,7 +79,7 @@ public readonly record struct BlobAnswer<T>(T? Value, BlobRefusal? Refusal)
 }
 
 /// <summary>A blob that somebody may read.</summary>
-/// <param name="MimeType">As the claim names it that lets him.</param>
+/// <param name="MimeType">As the claim names it that lets him; as the first uploader named it, if no claim is needed.</param>
 public sealed record ReadableBlob(BlobHash Hash, string MimeType);
 
 /// <summary>How far an upload is.</summary>
