@@ -24,6 +24,9 @@ public sealed class BlobCollector
     private const int CheckedAtOnce = 50;
     private static readonly TimeSpan s_rest = TimeSpan.FromMilliseconds(100);
 
+    // One that cannot be read does not keep the others from being checked. So many in a row: it is not the blobs.
+    private const int FailuresMax = 5;
+
     private static readonly TimeSpan s_firstSweepAfter = TimeSpan.FromMinutes(1);
     private static readonly TimeSpan s_sweepEvery = TimeSpan.FromHours(1);
     private static readonly TimeSpan s_firstCheckAfter = TimeSpan.FromMinutes(30);
@@ -70,25 +73,40 @@ public sealed class BlobCollector
     private async ValueTask<long> DeleteOrphansAsync(CancellationToken stop)
     {
         long looked = 0, orphans = 0;
+        int failures = 0;
         DateTimeOffset before = _options.Time.GetUtcNow() - OrphanAgeMin;
         await foreach (StoredBlob stored in _options.Store.ListAsync(stop))
         {
             if (stored.WrittenAt > before) continue;
             await RestAsync(++looked, stop);
-            if (await _options.Index.FindAsync(stored.Hash, stop) is not null) continue;
-            using KeyedGate<BlobHash>.Turn alone = await _hashes.EnterAsync(stored.Hash, stop);
-            if (await _options.Index.FindAsync(stored.Hash, stop) is not null || !await _options.Store.DeleteAsync(stored.Hash, CancellationToken.None)) continue;
-            orphans++;
-            _options.Metrics.Orphan();
-            _options.Log.Orphan(stored.Hash, stored.Length);
+            try
+            {
+                if (await TryDeleteOrphanAsync(stored, stop)) orphans++;
+                failures = 0;
+            }
+            catch (StorageException e) when (++failures < FailuresMax)
+            {
+                _options.Log.NotDeleted(stored.Hash, e);
+            }
         }
 
         return orphans;
     }
 
+    private async ValueTask<bool> TryDeleteOrphanAsync(StoredBlob stored, CancellationToken stop)
+    {
+        if (await _options.Index.FindAsync(stored.Hash, stop) is not null) return false;
+        using KeyedGate<BlobHash>.Turn alone = await _hashes.EnterAsync(stored.Hash, stop);
+        if (await _options.Index.FindAsync(stored.Hash, stop) is not null || !await _options.Store.DeleteAsync(stored.Hash, CancellationToken.None)) return false;
+        _options.Metrics.Orphan();
+        _options.Log.Orphan(stored.Hash, stored.Length);
+        return true;
+    }
+
     private async ValueTask<(long Blobs, long Missing)> FindMissingAsync(CancellationToken stop)
     {
         long looked = 0, missing = 0;
+        int failures = 0;
         BlobHash? after = null;
         while (true)
         {
@@ -96,11 +114,18 @@ public sealed class BlobCollector
             foreach (BlobRecord record in page)
             {
                 await RestAsync(++looked, stop);
-                if (await WhyMissingAsync(record, stop) is null) continue;
+                string? why;
+                try
+                {
+                    why = await WhyMissingAsync(record, stop);
+                    failures = 0;
+                }
+                catch (StorageException e) when (++failures < FailuresMax)
+                {
+                    why = e.Message;
+                }
 
-                // Once more, while nobody puts or deletes it.
-                using KeyedGate<BlobHash>.Turn alone = await _hashes.EnterAsync(record.Hash, stop);
-                if (await _options.Index.FindAsync(record.Hash, stop) is null || await WhyMissingAsync(record, stop) is not { } why) continue;
+                if (why is null) continue;
                 missing++;
                 _options.Log.Missing(record.Hash, why);
             }
@@ -112,9 +137,17 @@ public sealed class BlobCollector
 
     private async ValueTask<string?> WhyMissingAsync(BlobRecord record, CancellationToken stop)
     {
+        if (await FaultOfAsync(record, stop) is null) return null;
+
+        // Once more, while nobody puts or deletes it.
+        using KeyedGate<BlobHash>.Turn alone = await _hashes.EnterAsync(record.Hash, stop);
+        return await _options.Index.FindAsync(record.Hash, stop) is null ? null : await FaultOfAsync(record, stop);
+    }
+
+    private async ValueTask<string?> FaultOfAsync(BlobRecord record, CancellationToken stop)
+    {
         await using IBlobContent? content = await _options.Store.OpenAsync(record.Hash, stop);
-        if (content is null) return "it is not in the store";
-        return content.Length == record.Size ? null : $"the store has {content.Length} bytes of {record.Size}";
+        return BlobLibrary.FaultOf(content, record);
     }
 
     private Task RestAsync(long looked, CancellationToken stop) => looked % CheckedAtOnce == 0 ? Task.Delay(s_rest, _options.Time, stop) : Task.CompletedTask;

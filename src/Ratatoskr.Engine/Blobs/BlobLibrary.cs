@@ -31,12 +31,23 @@ public sealed class BlobLibrary
         Counted(await _access.FindAsync(principal, hash, document, stop));
 
     /// <summary>The bytes of a blob that may be read.</summary>
-    /// <returns>null: they are not there, which is in the log now, or the blob has gone meanwhile.</returns>
+    /// <returns>null: they are not there, or not all of them, which is in the log now; or the blob has gone meanwhile.</returns>
     public async ValueTask<IBlobContent?> OpenAsync(BlobHash hash, CancellationToken stop)
     {
-        if (await _options.Store.OpenAsync(hash, stop) is { } content) return content;
-        if (await _options.Index.FindAsync(hash, stop) is not null) _options.Log.Missing(hash, "it is not in the store");
-        return null;
+        IBlobContent? content = await _options.Store.OpenAsync(hash, stop);
+        bool isWhole = false;
+        try
+        {
+            if (await _options.Index.FindAsync(hash, stop) is not { } record) return null;
+            string? fault = FaultOf(content, record);
+            if (fault is not null) _options.Log.Missing(hash, fault);
+            isWhole = fault is null;
+            return isWhole ? content : null;
+        }
+        finally
+        {
+            if (content is not null && !isWhole) await content.DisposeAsync();
+        }
     }
 
     /// <summary>Makes a blob that the principal may read his own claim.</summary>
@@ -85,6 +96,10 @@ public sealed class BlobLibrary
     /// <param name="document">The caller may read it.</param>
     public ValueTask<BlobPage> ListAsync(DocumentRecord document, int limit, int offset, CancellationToken stop) =>
         _options.Index.ListAsync(document.AutomergeId, limit, offset, stop);
+
+    /// <summary>What is wrong with a blob's bytes, as far as that shows without reading them; null: nothing.</summary>
+    internal static string? FaultOf(IBlobContent? content, BlobRecord record) =>
+        content is null ? "it is not in the store" : content.Length == record.Size ? null : $"the store has {content.Length} bytes of {record.Size}";
 
     /// <summary>A user's own claims are out of reach of a credential for some documents.</summary>
     internal static BlobRefusal? MayNotWrite(Principal principal) =>

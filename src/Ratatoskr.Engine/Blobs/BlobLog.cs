@@ -20,6 +20,8 @@ public sealed partial class BlobLog(ILogger logger)
 
     internal void CheckFailed(Exception cause) => LogCheckFailed(logger, cause);
 
+    internal void NotDeleted(BlobHash hash, Exception cause) => LogNotDeleted(logger, hash.ToString(), cause);
+
     [LoggerMessage(1, LogLevel.Error, "Blob {Hash} is claimed, and its bytes cannot be read: {Why}")]
     private static partial void LogMissing(ILogger logger, string hash, string why);
 
@@ -40,4 +42,7 @@ public sealed partial class BlobLog(ILogger logger)
 
     [LoggerMessage(7, LogLevel.Error, "Blobs could not be checked; tried again tomorrow")]
     private static partial void LogCheckFailed(ILogger logger, Exception cause);
+
+    [LoggerMessage(8, LogLevel.Warning, "Blob {Hash} is known to nobody and could not be deleted; tried again tomorrow")]
+    private static partial void LogNotDeleted(ILogger logger, string hash, Exception cause);
 }

@@ -45,6 +45,12 @@ internal sealed class FailingStore(IBlobStore inner) : IBlobStore
 
     public bool FailsToOpen { get; set; }
 
+    /// <summary>Those that cannot be opened or deleted.</summary>
+    public HashSet<BlobHash> Damaged { get; } = [];
+
+    /// <summary>How often something was put.</summary>
+    public int Puts { get; private set; }
+
     /// <summary>What a deletion waits for before it deletes.</summary>
     public Task BeforeDeletion { get; set; } = Task.CompletedTask;
 
@@ -53,17 +59,19 @@ internal sealed class FailingStore(IBlobStore inner) : IBlobStore
 
     public async ValueTask PutAsync(StagedBlob staged, CancellationToken stop)
     {
+        Puts++;
         if (FailsBeforePut) throw new FullDisk();
         await inner.PutAsync(staged, stop);
         if (FailsAfterPut) throw new FullDisk();
     }
 
-    public ValueTask<IBlobContent?> OpenAsync(BlobHash hash, CancellationToken stop) => FailsToOpen ? throw new FullDisk() : inner.OpenAsync(hash, stop);
+    public ValueTask<IBlobContent?> OpenAsync(BlobHash hash, CancellationToken stop) => FailsToOpen || Damaged.Contains(hash) ? throw new FullDisk() : inner.OpenAsync(hash, stop);
 
     public async ValueTask<bool> DeleteAsync(BlobHash hash, CancellationToken stop)
     {
         Deleting.TrySetResult();
         await BeforeDeletion;
+        if (Damaged.Contains(hash)) throw new FullDisk();
         return await inner.DeleteAsync(hash, stop);
     }
 
