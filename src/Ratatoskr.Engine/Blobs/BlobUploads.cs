@@ -23,11 +23,8 @@ public sealed class BlobUploads
     /// <summary>Bytes of a blob that comes in one request; a chunk's.</summary>
     public const int SingleSizeMax = ChunkSizeMax;
 
-    /// <summary>Chunks, and blobs that are not small, that one user sends at a time. The stage takes some times as many of all users: none keeps the others out by sending slowly.</summary>
+    /// <summary>Chunks, and blobs in one request, that one user sends at a time. The stage takes some times as many of all users: none keeps the others out by sending slowly.</summary>
     public const int BodiesMax = 16;
-
-    // What is smaller takes a place for a moment only.
-    private const int SmallSize = 256 << 10;
 
     private const int ChunkSizeUsual = 5 << 20;
     private const string NotThere = "Upload session not found";
@@ -160,9 +157,12 @@ public sealed class BlobUploads
     public async ValueTask<BlobAnswer<UploadedBlob>> TakeAsync(Principal principal, string mimeType, BlobHash? expectedHash, long? length, PipeReader body, CancellationToken stop)
     {
         if (BlobLibrary.MayNotWrite(principal) is { } scope) return Refuse(scope);
-        using BodyCounts.Body? turn = length <= SmallSize ? null : _bodies.TryBegin(principal.Id);
-        if (turn is null && !(length <= SmallSize)) return Refuse(Busy);
-        if (await _options.Stage.TakeAsync(length, SingleSizeMax, body, stop) is not { } staged) return Refuse(BlobRefusalKind.Invalid, $"the body: 1 to {SingleSizeMax} bytes");
+        bool isThere = SmallBody.IsThere(body, SmallBody.LengthMax);
+        using BodyCounts.Body? turn = isThere ? null : _bodies.TryBegin(principal.Id);
+        if (turn is null && !isThere) return Refuse(Busy);
+        TakeOutcome taken = await _options.Stage.TakeAsync(length, SingleSizeMax, body, stop);
+        if (taken.Result == TakeResult.Busy) return Refuse(Busy);
+        if (taken.Blob is not { } staged) return Refuse(BlobRefusalKind.Invalid, $"the body: 1 to {SingleSizeMax} bytes");
         _options.Metrics.Received(staged.Length);
         if (expectedHash is { } expected && expected != staged.Hash)
         {
@@ -170,7 +170,9 @@ public sealed class BlobUploads
             return Refuse(Mismatch(staged.Hash, expected));
         }
 
-        RoomOutcome outcome = await AddAsync(principal.Id, mimeType, staged);
+        RoomOutcome outcome = await LookForRoomAsync(principal.Id, staged);
+        if (outcome.Result is RoomResult.Done or RoomResult.AlreadyClaimed) outcome = await AddAsync(principal.Id, mimeType, staged);
+        else await DiscardAsync(staged.Id);
         if (outcome.Result == RoomResult.NotFound) return Refuse(BlobRefusalKind.Unauthorized, "Authentication required");
         if (BlobLibrary.NoRoom(outcome, staged.Length) is { } full) return Refuse(full);
         _options.Metrics.Stored();
@@ -222,6 +224,20 @@ public sealed class BlobUploads
         if (await _options.Index.FindUploadAsync(id, stop) is not { } upload) return Refuse(BlobRefusalKind.NotFound, NotThere);
         if (upload.UserId != principal.Id) return Refuse(BlobRefusalKind.Forbidden, "The upload is another user's");
         return mayHaveExpired || upload.ExpiresAt > _options.Time.GetUtcNow() ? upload : Refuse(BlobRefusalKind.Expired, "The upload has expired");
+    }
+
+    // Before the store hears of it: how long it takes to put what there is no room for, and to remove it again, tells whether others have it.
+    private async ValueTask<RoomOutcome> LookForRoomAsync(string userId, StagedBlob staged)
+    {
+        try
+        {
+            return await _options.Index.LookForRoomAsync(userId, staged.Hash, staged.Length, CancellationToken.None);
+        }
+        catch (StorageException)
+        {
+            await DiscardAsync(staged.Id);
+            throw;
+        }
     }
 
     // Nobody comes back for a blob that came in one go: whatever happens, nothing of it stays that is not claimed.

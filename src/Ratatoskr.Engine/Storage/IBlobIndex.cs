@@ -32,6 +32,9 @@ public interface IBlobIndex
 
     // Blobs and claims
 
+    /// <summary>What <see cref="AddAsync"/> would answer; nothing changes, and what is done meanwhile may change it.</summary>
+    ValueTask<RoomOutcome> LookForRoomAsync(string userId, BlobHash hash, long size, CancellationToken stop);
+
     /// <summary>What a user has just uploaded in one go becomes his claim: registers the blob if there is none.</summary>
     ValueTask<RoomOutcome> AddAsync(string userId, BlobHash hash, long size, string mimeType, DateTimeOffset now, CancellationToken stop);
 

@@ -23,10 +23,9 @@ public interface IBlobStage
     /// </summary>
     ValueTask<StagedBlob?> SealAsync(UploadShape upload, CancellationToken stop);
 
-    /// <summary>A whole small blob in one go: reads <paramref name="body"/> to its end, durable and hashed when this returns.</summary>
+    /// <summary>A whole small blob in one go: reads <paramref name="body"/> to its end, durable and hashed when this returns. Nothing is left of one that is not taken.</summary>
     /// <param name="length">Bytes that are to come; null: unknown.</param>
-    /// <returns>null: not as long as was said, longer than <paramref name="lengthMax"/>, or empty. Nothing is left of it.</returns>
-    ValueTask<StagedBlob?> TakeAsync(long? length, long lengthMax, PipeReader body, CancellationToken stop);
+    ValueTask<TakeOutcome> TakeAsync(long? length, long lengthMax, PipeReader body, CancellationToken stop);
 
     /// <summary>Removes an upload, sealed or not. Chunks that come at that moment are refused.</summary>
     ValueTask DiscardAsync(Guid upload, CancellationToken stop);
@@ -70,6 +69,20 @@ public enum ChunkResult : byte
     /// <summary>The upload has been discarded meanwhile.</summary>
     Gone,
 }
+
+public enum TakeResult : byte
+{
+    Taken,
+
+    /// <summary>Not as long as was said, longer than it may be, or empty.</summary>
+    WrongSize,
+
+    /// <summary>As <see cref="ChunkResult.Busy"/>.</summary>
+    Busy,
+}
+
+/// <param name="Blob">What was taken; null: nothing was.</param>
+public readonly record struct TakeOutcome(TakeResult Result, StagedBlob? Blob);
 
 /// <param name="Received">Chunks that are there now.</param>
 public readonly record struct ChunkOutcome(ChunkResult Result, int Received);

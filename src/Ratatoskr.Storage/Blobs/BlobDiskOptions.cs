@@ -23,7 +23,10 @@ public sealed record BlobDiskOptions
     /// <summary>Bytes read, hashed and written at a time: they stay in the processor's cache meanwhile.</summary>
     public int PieceBytes { get; init; } = 256 << 10;
 
-    /// <summary>Chunks, and blobs larger than a piece, that are taken at once. More are refused (<see cref="Engine.Storage.ChunkResult.Busy"/>), unless one of them is slow: then that one is.</summary>
+    /// <summary>
+    /// Chunks, and blobs in one request, that are being received at once; small ones that are there already (<see cref="Engine.Blobs.SmallBody"/>) take no place.
+    /// More are refused (<see cref="Engine.Storage.ChunkResult.Busy"/>), unless one of them is slow: then that one is.
+    /// </summary>
     public int BodiesMax { get; init; } = 64;
 
     /// <summary>Uploads whose map is kept in memory, each with two files open; of others it is read again.</summary>

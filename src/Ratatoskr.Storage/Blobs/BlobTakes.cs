@@ -2,6 +2,7 @@ using System.Buffers;
 using System.Collections.Concurrent;
 using System.IO.Pipelines;
 using System.Security.Cryptography;
+using Ratatoskr.Engine.Blobs;
 using Ratatoskr.Engine.Storage;
 using Ratatoskr.Storage.Faster.Folders;
 
@@ -18,27 +19,29 @@ internal sealed class BlobTakes(BlobDisk disk, StageNames names, BodyRoom bodies
     // Until they are discarded: as many as are being put into the store.
     private readonly ConcurrentDictionary<Guid, string> _taken = [];
 
-    public async ValueTask<StagedBlob?> TakeAsync(long? length, long lengthMax, PipeReader body, CancellationToken stop)
+    public async ValueTask<TakeOutcome> TakeAsync(long? length, long lengthMax, PipeReader body, CancellationToken stop)
     {
-        if (length is { } said && (said < 1 || said > lengthMax)) return null;
-        // One byte more than a piece tells that it is a large one.
-        ReadResult read = await ReadAsync(body, disk.Options.PieceBytes + 1, stop).ConfigureAwait(false);
-        ReadOnlySequence<byte> bytes = read.Buffer;
-        if (bytes.Length > disk.Options.PieceBytes)
+        int pieceBytes = disk.Options.PieceBytes;
+        if (length is { } said && (said < 1 || said > lengthMax)) return Taken(null);
+        if (SmallBody.IsThere(body, Math.Min(pieceBytes, SmallBody.LengthMax)))
         {
-            body.AdvanceTo(bytes.Start);
-            return await TakeLargeAsync(length, lengthMax, body, stop).ConfigureAwait(false);
+            ReadResult all = await ReadAsync(body, pieceBytes, stop).ConfigureAwait(false);
+            return Taken(await TakeSmallAsync(length, lengthMax, body, all.Buffer).ConfigureAwait(false));
         }
 
+        using BodyRoom.Place? place = bodies.TryEnter(stop);
+        if (place is null) return new TakeOutcome(TakeResult.Busy, null);
         try
         {
-            if (bytes.IsEmpty || bytes.Length > lengthMax || bytes.Length != (length ?? bytes.Length)) return null;
-            using BlobDisk.Expected expected = disk.Expect(bytes.Length);
-            return Remember(await disk.RunAsync("taking a blob", buffers => Take(bytes, buffers)).ConfigureAwait(false));
+            // One byte more than a piece tells that it is a large one.
+            ReadOnlySequence<byte> bytes = (await ReadAsync(body, pieceBytes + 1, place.Stop).ConfigureAwait(false)).Buffer;
+            if (bytes.Length <= pieceBytes) return Taken(await TakeSmallAsync(length, lengthMax, body, bytes).ConfigureAwait(false));
+            body.AdvanceTo(bytes.Start);
+            return Taken(await TakeLargeAsync(length, lengthMax, body, place).ConfigureAwait(false));
         }
-        finally
+        catch (OperationCanceledException) when (place.IsCut && !stop.IsCancellationRequested)
         {
-            body.AdvanceTo(bytes.End);
+            return new TakeOutcome(TakeResult.Busy, null);
         }
     }
 
@@ -52,6 +55,22 @@ internal sealed class BlobTakes(BlobDisk disk, StageNames names, BodyRoom bodies
             _taken.TryRemove(id, out string? _);
             return true;
         }).ConfigureAwait(false);
+    }
+
+    private static TakeOutcome Taken(StagedBlob? blob) => new(blob is null ? TakeResult.WrongSize : TakeResult.Taken, blob);
+
+    private async ValueTask<StagedBlob?> TakeSmallAsync(long? length, long lengthMax, PipeReader body, ReadOnlySequence<byte> bytes)
+    {
+        try
+        {
+            if (bytes.IsEmpty || bytes.Length > lengthMax || bytes.Length != (length ?? bytes.Length)) return null;
+            using BlobDisk.Expected expected = disk.Expect(bytes.Length);
+            return Remember(await disk.RunAsync("taking a blob", buffers => Take(bytes, buffers)).ConfigureAwait(false));
+        }
+        finally
+        {
+            body.AdvanceTo(bytes.End);
+        }
     }
 
     private static async ValueTask<ReadResult> ReadAsync(PipeReader body, int wanted, CancellationToken stop)
@@ -87,9 +106,8 @@ internal sealed class BlobTakes(BlobDisk disk, StageNames names, BodyRoom bodies
         }
     }
 
-    private async ValueTask<StagedBlob?> TakeLargeAsync(long? length, long lengthMax, PipeReader body, CancellationToken stop)
+    private async ValueTask<StagedBlob?> TakeLargeAsync(long? length, long lengthMax, PipeReader body, BodyRoom.Place place)
     {
-        using BodyRoom.Place place = bodies.TryEnter(stop) ?? throw Busy();
         Guid id = Guid.NewGuid();
         IStoreFile? file = null;
         StagedBlob? blob = null;
@@ -121,18 +139,12 @@ internal sealed class BlobTakes(BlobDisk disk, StageNames names, BodyRoom bodies
             if (done != (length ?? done)) return null;
             return blob = Remember(await disk.RunLongAsync("taking a blob", _ => Seal(id, file, BlobHash.From(hash.GetHashAndReset()), done)).ConfigureAwait(false));
         }
-        catch (OperationCanceledException) when (place.IsCut && !stop.IsCancellationRequested)
-        {
-            throw Busy();
-        }
         finally
         {
             file?.Dispose();
             if (file is not null && blob is null) await disk.RunAsync("dropping a blob", _ => Drop(id)).ConfigureAwait(false);
         }
     }
-
-    private StoreUnavailableException Busy() => StoreUnavailableException.For("taking a blob", names.Folder, "as many as may be are being taken");
 
     private static bool Write(IStoreFile file, IncrementalHash hash, in ReadOnlySequence<byte> piece, long offset, PieceBuffers buffers)
     {

@@ -77,7 +77,7 @@ public sealed class FileBlobStage : IBlobStage, IDisposable
         return await lease.Upload.SealAsync(stop).ConfigureAwait(false);
     }
 
-    public async ValueTask<StagedBlob?> TakeAsync(long? length, long lengthMax, PipeReader body, CancellationToken stop)
+    public async ValueTask<TakeOutcome> TakeAsync(long? length, long lengthMax, PipeReader body, CancellationToken stop)
     {
         ArgumentNullException.ThrowIfNull(body);
         return await _takes.TakeAsync(length, lengthMax, body, stop).ConfigureAwait(false);

@@ -32,6 +32,9 @@ internal sealed class SqliteBlobIndex(UserQuotas defaults, CallQueue writes, Cal
 
     // Blobs and claims
 
+    public ValueTask<RoomOutcome> LookForRoomAsync(string userId, BlobHash hash, long size, CancellationToken stop) =>
+        reads.Add(c => BlobClaims.LookForRoom(c, userId, hash, size, defaults), stop);
+
     public ValueTask<RoomOutcome> AddAsync(string userId, BlobHash hash, long size, string mimeType, DateTimeOffset now, CancellationToken stop)
     {
         ArgumentOutOfRangeException.ThrowIfLessThan(size, 1);

@@ -164,6 +164,28 @@ public sealed class LifecycleTests
         Assert.Contains("199", server.BlobLog.Text, StringComparison.Ordinal);
     }
 
+    [Fact]
+    public async Task What_there_is_no_room_for_does_not_come_near_the_store()
+    {
+        FailingStore store = null!;
+        await using RestServer server = await RestServer.StartAsync(new RestServerOptions
+        {
+            Quotas = new(10, 1, 1, 1000, 800),
+            Store = inner => store = new FailingStore(inner),
+        });
+        RestUser alice = await server.SignInAsync("alice"), bob = await server.SignInAsync("bob");
+        await bob.StoreAsync(Noise(500));
+        await bob.StoreAsync(Noise(400, 1));
+        await alice.StoreAsync(Noise(600, 2));
+        Assert.Equal(3, store.Puts);
+        (await alice.TakeAsync(Noise(500))).AssertError(402, "quota_exceeded");         // which somebody has
+        (await alice.TakeAsync(Noise(500, 3))).AssertError(402, "quota_exceeded");      // which nobody has
+        (await alice.TakeAsync(Noise(801))).AssertError(400, "blob_too_large");
+        Assert.Equal(3, store.Puts);
+        Assert.Empty(Staged(server));
+        Assert.True((await alice.TakeAsync(Noise(600, 2))).AssertOk().GetProperty("deduplicated").GetBoolean());
+    }
+
     /// <summary>The steps of a completion that were done when the server stopped.</summary>
     public static TheoryData<string> Steps => ["chunks", "sealed", "put", "put, sealed", "indexed", "indexed, link lost", "discarded"];
 
@@ -208,7 +230,7 @@ public sealed class LifecycleTests
         await using RestServer server = await RestServer.StartAsync();
         RestUser alice = await server.SignInAsync("alice");
         byte[] bytes = Noise(2500);
-        StagedBlob staged = (await server.Stage.TakeAsync(bytes.Length, 10_000, Pipe(bytes), Cancel))!;
+        StagedBlob staged = (await server.Stage.TakeAsync(bytes.Length, 10_000, Pipe(bytes), Cancel)).Blob!;
         if (step != "taken") await server.Store.PutAsync(staged, Cancel);
         if (step == "indexed") await server.Accounts.Blobs.AddAsync(alice.Id, staged.Hash, bytes.Length, "a/b", server.Clock.GetUtcNow(), Cancel);
         await server.RestartAsync();
@@ -364,7 +386,7 @@ public sealed class LifecycleTests
 
     private static async Task<string> PutOrphanAsync(RestServer server, byte[] bytes)
     {
-        StagedBlob staged = (await server.Stage.TakeAsync(bytes.Length, bytes.Length, Pipe(bytes), Cancel))!;
+        StagedBlob staged = (await server.Stage.TakeAsync(bytes.Length, bytes.Length, Pipe(bytes), Cancel)).Blob!;
         await server.Store.PutAsync(staged, Cancel);
         await server.Stage.DiscardAsync(staged.Id, Cancel);
         return staged.Hash.ToString();

@@ -1,3 +1,4 @@
+using System.IO.Pipelines;
 using System.Net;
 using System.Net.Sockets;
 using System.Text;
@@ -330,8 +331,10 @@ public sealed class UploadTests
         refused.AssertError(503, "service_busy");
         Assert.Equal("1", refused.Headers["Retry-After"]);
         (await bob.ChunkAsync(bobs, 0, bytes)).AssertOk();
-        (await alice.TakeAsync(bytes)).AssertOk();                                      // small ones take no place
         (await alice.TakeAsync(Noise(300_000))).AssertError(503, "service_busy");
+        using Socket small = BeginTaking(server, alice, 1024), whole = BeginTaking(server, alice, 1024, bytes);
+        Assert.Equal(("503", "service_busy"), await StatusAsync(small, "service_busy"));
+        Assert.Equal(("200", HashOf(bytes)), await StatusAsync(whole, HashOf(bytes)));     // all there with its headers: it takes no place
         foreach (Socket socket in slow) socket.Dispose();
         for (int i = 0; i < 6_000 && refused.Status == 503; i++)
         {
@@ -340,6 +343,26 @@ public sealed class UploadTests
         }
 
         refused.AssertOk();
+    }
+
+    [Fact]
+    public async Task Stage_that_receives_as_much_as_it_may_is_busy_for_blobs_in_one_request_too()
+    {
+        await using RestServer server = await RestServer.StartAsync(new RestServerOptions { BodiesMax = 1 });
+        RestUser alice = await server.SignInAsync("alice"), bob = await server.SignInAsync("bob");
+        string upload = await alice.BeginAsync(1024);
+        UploadShape shape = (await server.Accounts.Blobs.FindUploadAsync(Guid.Parse(upload), CancellationToken.None))!.Shape;
+        Pipe pipe = new();
+        Task<ChunkOutcome> slow = server.Stage.WriteChunkAsync(shape, 0, pipe.Reader, CancellationToken.None).AsTask();
+        RestAnswer refused = await bob.TakeAsync(Noise(300_000, 1));
+        refused.AssertError(503, "service_busy");
+        Assert.Equal("1", refused.Headers["Retry-After"]);
+        using Socket small = BeginTaking(server, bob, 1024);
+        Assert.Equal(("503", "service_busy"), await StatusAsync(small, "service_busy"));
+        await pipe.Writer.WriteAsync(Noise(1024), TestContext.Current.CancellationToken);
+        await pipe.Writer.CompleteAsync();
+        Assert.Equal(ChunkResult.Stored, (await slow).Result);
+        (await bob.TakeAsync(Noise(300_000, 1))).AssertOk();
     }
 
     [Fact]
@@ -364,6 +387,31 @@ public sealed class UploadTests
         socket.Send(Encoding.ASCII.GetBytes(
             $"PUT {path} HTTP/1.1\r\nHost: {server.Address.Authority}\r\nAuthorization: Bearer {user.Token}\r\nContent-Type: application/octet-stream\r\nContent-Length: 1024\r\n\r\n"));
         return socket;
+    }
+
+    // In one piece: what there is of the body comes with the headers.
+    private static Socket BeginTaking(RestServer server, RestUser user, int length, byte[]? body = null)
+    {
+        Socket socket = new(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp);
+        socket.Connect(IPAddress.Loopback, server.Address.Port);
+        string head = $"POST {Root} HTTP/1.1\r\nHost: {server.Address.Authority}\r\nAuthorization: Bearer {user.Token}\r\nContent-Type: image/png\r\nContent-Length: {length}\r\n\r\n";
+        socket.Send([.. Encoding.ASCII.GetBytes(head), .. body ?? []]);
+        return socket;
+    }
+
+    /// <summary>An answer's status, and what it must say.</summary>
+    private static async Task<(string Status, string? Said)> StatusAsync(Socket socket, string said)
+    {
+        StringBuilder text = new();
+        byte[] piece = new byte[4096];
+        while (!text.ToString().Contains(said, StringComparison.Ordinal))
+        {
+            int count = await socket.ReceiveAsync(piece, TestContext.Current.CancellationToken);
+            if (count == 0) return (text.ToString(), null);
+            text.Append(Encoding.ASCII.GetString(piece, 0, count));
+        }
+
+        return (text.ToString().Split(' ')[1], said);
     }
 
     private static StreamContent Streamed(byte[] bytes)

@@ -28,7 +28,7 @@ internal sealed class FailingStage(IBlobStage inner) : IBlobStage
 
     public ValueTask<StagedBlob?> SealAsync(UploadShape upload, CancellationToken stop) => IsFull ? throw new FullDisk() : inner.SealAsync(upload, stop);
 
-    public ValueTask<StagedBlob?> TakeAsync(long? length, long lengthMax, PipeReader body, CancellationToken stop) =>
+    public ValueTask<TakeOutcome> TakeAsync(long? length, long lengthMax, PipeReader body, CancellationToken stop) =>
         IsFull ? throw new FullDisk() : inner.TakeAsync(length, lengthMax, body, stop);
 
     public ValueTask DiscardAsync(Guid upload, CancellationToken stop) => IsFull ? throw new FullDisk() : inner.DiscardAsync(upload, stop);

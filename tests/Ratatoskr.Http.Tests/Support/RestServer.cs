@@ -177,7 +177,7 @@ public sealed class RestServer : IAsyncDisposable
             Time = Clock,
         });
         Room = new ResponseRoom(_options.ResponseBytes, Clock, new System.Diagnostics.Metrics.Meter("Ratatoskr.Test")) { StallMax = _options.StallMax };
-        _disk = new BlobDisk(new BlobDiskOptions { Folder = _folder, Time = Clock, ReserveBytes = 0 });
+        _disk = new BlobDisk(new BlobDiskOptions { Folder = _folder, Time = Clock, ReserveBytes = 0, BodiesMax = _options.BodiesMax });
         _stage = new FileBlobStage(_disk);
         Stage = _options.Stage?.Invoke(_stage) ?? _stage;
         Store = _options.Store?.Invoke(new FileBlobStore(_disk)) ?? new FileBlobStore(_disk);
@@ -230,6 +230,9 @@ internal sealed record RestServerOptions
     public string[] Origins { get; init; } = [];
 
     public long ResponseBytes { get; init; } = 128 << 20;
+
+    /// <summary>Bodies of blobs that are received at once.</summary>
+    public int BodiesMax { get; init; } = 64;
 
     public TimeSpan StallMax { get; init; } = TimeSpan.FromSeconds(30);
 

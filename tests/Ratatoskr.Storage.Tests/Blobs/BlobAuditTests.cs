@@ -34,7 +34,7 @@ public sealed class BlobAuditTests : IDisposable
         byte[] bytes = await File.ReadAllBytesAsync(paths[5]);
         bytes[^7] ^= 8;
         await File.WriteAllBytesAsync(paths[5], bytes);
-        StagedBlob? orphan = await _folder.Stage.TakeAsync(null, 100, Body("nobody knows"u8.ToArray()), CancellationToken.None);
+        StagedBlob? orphan = (await _folder.Stage.TakeAsync(null, 100, Body("nobody knows"u8.ToArray()), CancellationToken.None)).Blob;
         await _folder.Store.PutAsync(orphan!, CancellationToken.None);
 
         Assert.Equal(new FolderFindings(0, 10, 1, 3), await CheckAsync());
@@ -60,7 +60,7 @@ public sealed class BlobAuditTests : IDisposable
         for (int i = 0; i < count; i++)
         {
             byte[] content = Content(1_000 + i, i);
-            StagedBlob? blob = await _folder.Stage.TakeAsync(content.Length, content.Length, Body(content), CancellationToken.None);
+            StagedBlob? blob = (await _folder.Stage.TakeAsync(content.Length, content.Length, Body(content), CancellationToken.None)).Blob;
             await _folder.Store.PutAsync(blob!, CancellationToken.None);
             Assert.Equal(RoomResult.Done, (await accounts.Blobs.AddAsync("ann", blob!.Hash, blob.Length, "text/plain", DateTimeOffset.UtcNow, CancellationToken.None)).Result);
             await _folder.Stage.DiscardAsync(blob.Id, CancellationToken.None);

@@ -129,7 +129,7 @@ public abstract class BlobStoreContract : IAsyncLifetime
     }
 
     private protected async Task<StagedBlob> StageAsync(byte[] content) =>
-        await Folder.Stage.TakeAsync(content.Length, long.MaxValue, Body(content), CancellationToken.None) ?? throw new InvalidOperationException("not taken");
+        (await Folder.Stage.TakeAsync(content.Length, long.MaxValue, Body(content), CancellationToken.None)).Blob ?? throw new InvalidOperationException("not taken");
 
     private protected async Task<StagedBlob> PutAsync(byte[] content)
     {

@@ -107,7 +107,7 @@ public sealed class FailingDiskTests : IDisposable
     public async Task Copy_that_fails_leaves_nothing_and_one_that_a_stop_has_left_goes_with_the_next_start()
     {
         _files.HasLinks = false;
-        StagedBlob blob = (await _folder.Stage.TakeAsync(null, 5_000, Body(Content(5_000, 3)), Cancel))!;
+        StagedBlob blob = (await _folder.Stage.TakeAsync(null, 5_000, Body(Content(5_000, 3)), Cancel)).Blob!;
         int left = 3;
         _files.BeforeRead = path =>
         {

@@ -185,7 +185,7 @@ public sealed class FileBlobStageTests : IDisposable
         UploadShape unknown = _upload with { Id = Guid.NewGuid() };
         await WriteAsync(_upload, 0);
         await WriteAsync(unknown, 0);
-        StagedBlob? taken = await _folder.Stage.TakeAsync(5, 5, Body("whole"u8.ToArray()), CancellationToken.None);
+        StagedBlob? taken = (await _folder.Stage.TakeAsync(5, 5, Body("whole"u8.ToArray()), CancellationToken.None)).Blob;
         await File.WriteAllTextAsync(Path.Combine(_folder.StageFolder, $"{Guid.NewGuid():N}.take"), "half");
         await File.WriteAllTextAsync(Path.Combine(_folder.StageFolder, "not ours"), "");
         Assert.Equal(taken, Assert.Single(await _folder.RestartAsync(_upload.Id)));
@@ -210,18 +210,18 @@ public sealed class FileBlobStageTests : IDisposable
         {
             foreach (PipeReader body in new[] { Body(content), Trickle(content) })
             {
-                StagedBlob? taken = await _folder.Stage.TakeAsync(said, length, body, CancellationToken.None);
+                StagedBlob? taken = (await _folder.Stage.TakeAsync(said, length, body, CancellationToken.None)).Blob;
                 Assert.Equal((HashOf(content), (long)length), (taken!.Hash, taken.Length));
                 Assert.Equal(content, await File.ReadAllBytesAsync(taken.Path));
                 await _folder.Stage.DiscardAsync(taken.Id, CancellationToken.None);
             }
         }
 
-        Assert.Null(await _folder.Stage.TakeAsync(length, length - 1, Body(content), CancellationToken.None));
-        Assert.Null(await _folder.Stage.TakeAsync(null, length - 1, Body(content), CancellationToken.None));
-        Assert.Null(await _folder.Stage.TakeAsync(length + 1, 100_000, Body(content), CancellationToken.None));
-        Assert.Null(await _folder.Stage.TakeAsync(length - 1, 100_000, Body(content), CancellationToken.None));
-        Assert.Null(await _folder.Stage.TakeAsync(null, 100_000, Body(default), CancellationToken.None));
+        Assert.Equal(new TakeOutcome(TakeResult.WrongSize, null), await _folder.Stage.TakeAsync(length, length - 1, Body(content), CancellationToken.None));
+        Assert.Equal(new TakeOutcome(TakeResult.WrongSize, null), await _folder.Stage.TakeAsync(null, length - 1, Body(content), CancellationToken.None));
+        Assert.Equal(new TakeOutcome(TakeResult.WrongSize, null), await _folder.Stage.TakeAsync(length + 1, 100_000, Body(content), CancellationToken.None));
+        Assert.Equal(new TakeOutcome(TakeResult.WrongSize, null), await _folder.Stage.TakeAsync(length - 1, 100_000, Body(content), CancellationToken.None));
+        Assert.Equal(new TakeOutcome(TakeResult.WrongSize, null), await _folder.Stage.TakeAsync(null, 100_000, Body(default), CancellationToken.None));
         Assert.Empty(Directory.EnumerateFiles(_folder.StageFolder));
     }
 
@@ -304,20 +304,20 @@ public sealed class FileBlobStageTests : IDisposable
         Assert.Equal(new ChunkOutcome(ChunkResult.Stored, 1), await quickly);
 
         // So with blobs in one request.
-        Task<StagedBlob?>[] takings = [await TakeAsync(), await TakeAsync()];
+        Task<TakeOutcome>[] takings = [await TakeAsync(), await TakeAsync()];
         time.Advance(TimeSpan.FromSeconds(11));
         Pipe third = new();
         Task<ChunkOutcome> other = folder.Stage.WriteChunkAsync(large, 1, third.Reader, CancellationToken.None).AsTask();
         Assert.Equal(new ChunkOutcome(ChunkResult.Stored, 1), await NextAsync());
-        foreach (Task<StagedBlob?> taking in takings) await Assert.ThrowsAsync<StoreUnavailableException>(() => taking);
+        foreach (Task<TakeOutcome> taking in takings) Assert.Equal(new TakeOutcome(TakeResult.Busy, null), await taking);
         await third.Writer.CompleteAsync();
         Assert.Equal(ChunkResult.WrongSize, (await other).Result);
         Assert.DoesNotContain(Directory.EnumerateFiles(folder.StageFolder), name => name.EndsWith(".take", StringComparison.Ordinal));
 
-        async Task<Task<StagedBlob?>> TakeAsync()
+        async Task<Task<TakeOutcome>> TakeAsync()
         {
             Pipe pipe = new(new PipeOptions(pauseWriterThreshold: 1, resumeWriterThreshold: 1));
-            Task<StagedBlob?> taking = folder.Stage.TakeAsync(null, 1 << 20, pipe.Reader, CancellationToken.None).AsTask();
+            Task<TakeOutcome> taking = folder.Stage.TakeAsync(null, 1 << 20, pipe.Reader, CancellationToken.None).AsTask();
             await pipe.Writer.WriteAsync(new byte[PieceBytes + 1]);
             return taking;
         }

@@ -119,7 +119,7 @@ public sealed class FullDiskTests : IDisposable
         {
             _files.HasLinks = hasLinks;
             byte[] content = Content(5_000, hasLinks ? 1 : 2);
-            StagedBlob blob = (await _folder.Stage.TakeAsync(null, 5_000, Body(content), CancellationToken.None))!;
+            StagedBlob blob = (await _folder.Stage.TakeAsync(null, 5_000, Body(content), CancellationToken.None)).Blob!;
             (_files.FailsIn, _files.FailureRate) = (blob.Hash.ToString()[..2], 1);
             await Assert.ThrowsAsync<StoreUnavailableException>(() => _folder.Store.PutAsync(blob, CancellationToken.None).AsTask());
             _files.FailureRate = 0;
@@ -133,5 +133,5 @@ public sealed class FullDiskTests : IDisposable
     private Task<ChunkOutcome> WriteAsync(int index, PipeReader? body = null) => _folder.Stage.WriteChunkAsync(
         _upload, index, body ?? Body(_content.AsMemory(index * 4_000, _upload.LengthOf(index))), CancellationToken.None).AsTask();
 
-    private async Task<StagedBlob> TakeAsync(int length) => (await _folder.Stage.TakeAsync(length, length, Body(Content(length, 3)), CancellationToken.None))!;
+    private async Task<StagedBlob> TakeAsync(int length) => (await _folder.Stage.TakeAsync(length, length, Body(Content(length, 3)), CancellationToken.None)).Blob!;
 }

@@ -90,7 +90,7 @@ public sealed class SlowDiskTests : IDisposable
         }
     }
 
-    private static async Task<StagedBlob> TakeAsync(BlobFolder folder) => (await folder.Stage.TakeAsync(100, 100, Body(Content(100, 9)), Cancel))!;
+    private static async Task<StagedBlob> TakeAsync(BlobFolder folder) => (await folder.Stage.TakeAsync(100, 100, Body(Content(100, 9)), Cancel)).Blob!;
 
     private static async Task WriteAsync(BlobFolder folder, UploadShape upload, int index) =>
         Assert.Equal(ChunkResult.Stored, (await folder.Stage.WriteChunkAsync(upload, index, Body(Content(ChunkSize, index)), Cancel)).Result);

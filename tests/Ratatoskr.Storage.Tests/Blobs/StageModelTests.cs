@@ -230,7 +230,7 @@ internal sealed class StageModel(int seed)
         StagedBlob? blob = null;
         await TryAsync(async () =>
         {
-            blob = await _folder.Stage.TakeAsync(_random.Next(2) == 0 ? content.Length : null, 3 * PieceBytes, Body(content), CancellationToken.None);
+            blob = (await _folder.Stage.TakeAsync(_random.Next(2) == 0 ? content.Length : null, 3 * PieceBytes, Body(content), CancellationToken.None)).Blob;
             Assert.Equal(HashOf(content), blob!.Hash);
             await _folder.Store.PutAsync(blob, CancellationToken.None);
             _stored[blob.Hash] = content;

@@ -83,6 +83,7 @@ public sealed class BlobModelTests
                     return await ExpireAsync(now);
                 case 7:
                 case 8:
+                    await RoomAsync(i => i.LookForRoomAsync(user, hash, SizeOf(number), None));
                     await RoomAsync(i => i.AddAsync(user, hash, SizeOf(number), type, now, None));
                     return $"{user} adds {number}";
                 case 9:

@@ -108,6 +108,20 @@ internal sealed class NaiveBlobIndex : IBlobIndex
 
     // Blobs and claims
 
+    public ValueTask<RoomOutcome> LookForRoomAsync(string userId, BlobHash hash, long size, CancellationToken stop)
+    {
+        lock (_gate)
+        {
+            if (!_users.TryGetValue(userId, out UserQuotas? quotas)) return new(NotFound);
+            long used = Used(userId);
+            if (_userClaims.TryGetValue((userId, hash), out BlobClaim? there)) return new(new RoomOutcome(RoomResult.AlreadyClaimed, used, quotas.MaxBlobStorage, there));
+            if (size > quotas.MaxBlobSize) return new(new RoomOutcome(RoomResult.TooLarge, used, quotas.MaxBlobSize, null));
+            return new(used + size > quotas.MaxBlobStorage
+                ? new RoomOutcome(RoomResult.QuotaExceeded, used, quotas.MaxBlobStorage, null)
+                : new RoomOutcome(RoomResult.Done, used + size, quotas.MaxBlobStorage, null));
+        }
+    }
+
     public ValueTask<RoomOutcome> AddAsync(string userId, BlobHash hash, long size, string mimeType, DateTimeOffset now, CancellationToken stop)
     {
         lock (_gate)

@@ -22,12 +22,19 @@ internal static class BlobClaims
     /// <summary>A blob that has just come, whether or not others have it.</summary>
     public static RoomOutcome AddNew(Connection connection, string userId, BlobRecord blob, UserQuotas defaults)
     {
-        if (BlobRoom.Find(connection, userId, defaults) is not { } room) return s_notFound;
-        if (Find(connection, userId, blob.Hash) is { } there) return room.There(there);
-        if (blob.Size > room.SizeMax) return room.TooLarge();
-        if (!room.Has(blob.Size)) return room.Exceeded();
+        RoomOutcome outcome = LookForRoom(connection, userId, blob.Hash, blob.Size, defaults);
+        if (outcome.Result != RoomResult.Done) return outcome;
         BlobRows.AddIfMissing(connection, blob);
-        return room.Done(blob.Size, Add(connection, userId, blob.Hash, blob.MimeType, blob.CreatedAt));
+        return outcome with { Claim = Add(connection, userId, blob.Hash, blob.MimeType, blob.CreatedAt) };
+    }
+
+    /// <returns>What <see cref="AddNew"/> would say.</returns>
+    public static RoomOutcome LookForRoom(Connection connection, string userId, BlobHash hash, long size, UserQuotas defaults)
+    {
+        if (BlobRoom.Find(connection, userId, defaults) is not { } room) return s_notFound;
+        if (Find(connection, userId, hash) is { } there) return room.There(there);
+        if (size > room.SizeMax) return room.TooLarge();
+        return room.Has(size) ? room.Done(size, claim: null) : room.Exceeded();
     }
 
     // How large a single blob may be is a limit on uploads: what others have uploaded is claimed as long as there is room.
