@@ -39,7 +39,7 @@ public interface IBlobStage
 /// <param name="ChunkSize">Of every chunk but the last.</param>
 public readonly record struct UploadShape(Guid Id, long Size, int ChunkSize)
 {
-    /// <summary>Chunks of one upload; their sums are kept in memory while it is under way.</summary>
+    /// <summary>Chunks of one upload; which of them are there is kept in memory while it is under way.</summary>
     public const int ChunksMax = 10_000;
 
     public int ChunkCount => (int)((Size + ChunkSize - 1) / ChunkSize);

@@ -6,7 +6,7 @@ namespace Ratatoskr.Storage.Blobs;
 
 /// <summary>How a <see cref="BlobDisk"/> is opened. Sizes in bytes.</summary>
 /// <remarks>
-/// Memory: two pieces of <see cref="PieceBytes"/> per thread, 4 MiB with the defaults; per upload in memory its chunks' sums, 5 bytes each, 50 KB at most;
+/// Memory: two pieces of <see cref="PieceBytes"/> per thread, 4 MiB with the defaults; per upload in memory a byte for each of its chunks, 10 KB at most;
 /// and what the bodies that are being read have buffered themselves, up to a piece each.
 /// </remarks>
 public sealed record BlobDiskOptions

@@ -20,7 +20,6 @@ internal sealed class StagedUpload(BlobDisk disk, StageNames names, ConcurrentDi
     private readonly Lock _gate = new();                          // the chunks
     private readonly Lock _partGate = new();                      // reading the part file, and putting another in its place
     private readonly bool[] _isThere = new bool[shape.ChunkCount];
-    private readonly uint[] _sums = new uint[shape.ChunkCount];
     private readonly PrefixHash _hash = new();
     private int _received;
     private int _writers;                                         // chunks that were begun and are not left yet
@@ -122,7 +121,6 @@ internal sealed class StagedUpload(BlobDisk disk, StageNames names, ConcurrentDi
         lock (_gate)
         {
             Debug.Assert(!_isThere[index], "a chunk that is written is not there");
-            _sums[index] = sum;
             _isThere[index] = true;
             _received++;
         }
@@ -301,7 +299,6 @@ internal sealed class StagedUpload(BlobDisk disk, StageNames names, ConcurrentDi
 
             lock (_gate)
             {
-                _sums[index] = sum;
                 _isThere[index] = true;
                 _received++;
             }
@@ -469,7 +466,6 @@ internal sealed class StagedUpload(BlobDisk disk, StageNames names, ConcurrentDi
                     sum = Crc32C.Append(sum, piece);
                 });
                 if (!whole) throw new IOException($"a sealed upload ends before its {shape.Size} bytes: {blob.Path}");
-                _sums[index] = ~sum;
                 ChunkMap.WriteEntry(map.AsSpan((int)ChunkMap.PlaceOf(index)), index, ~sum, ChunkMap.Run);
             }
 
