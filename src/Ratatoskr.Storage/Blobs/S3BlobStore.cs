@@ -21,7 +21,6 @@ public sealed class S3BlobStore : IBlobStore, IDisposable
     private readonly S3BlobStoreOptions _options;
     private readonly AmazonS3Client _client;
     private readonly SemaphoreSlim _transfers;
-    private readonly Turns<BlobHash> _turns = new();
 
     public S3BlobStore(S3BlobStoreOptions options)
     {
@@ -50,7 +49,6 @@ public sealed class S3BlobStore : IBlobStore, IDisposable
         return CallAsync("putting a blob", async () =>
         {
             string key = KeyOf(staged.Hash);
-            using IDisposable turn = await _turns.TakeAsync(staged.Hash, stop).ConfigureAwait(false);
             // Also when it is there: how long an upload takes must not tell that somebody else has the same bytes.
             using Microsoft.Win32.SafeHandles.SafeFileHandle file = File.OpenHandle(staged.Path, FileMode.Open, FileAccess.Read, FileShare.ReadWrite | FileShare.Delete);
             if (staged.Length <= _options.PartBytes) await PutWholeAsync(staged, key, file, stop).ConfigureAwait(false);
