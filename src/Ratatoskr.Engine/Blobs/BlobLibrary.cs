@@ -4,18 +4,19 @@ using Ratatoskr.Engine.Storage;
 namespace Ratatoskr.Engine.Blobs;
 
 /// <summary>Blobs as things that users and documents have claimed: finds, opens, claims, releases and lists them for a principal.</summary>
-/// <remarks>Safe on any thread. Claiming waits for a completion or collection of the same blob: what is claimed then is there.</remarks>
+/// <remarks>
+/// Safe on any thread. Claiming waits for nobody: it and the collector's forgetting are one transaction each, so a blob is claimed and stays, or is not there. Its bytes go after that.
+/// </remarks>
 public sealed class BlobLibrary
 {
     private const string BlobsWrite = "blobs:write";
 
     private readonly BlobOptions _options;
     private readonly BlobAccess _access;
-    private readonly KeyedGate<BlobHash> _hashes;
 
-    internal BlobLibrary(BlobOptions options, KeyedGate<BlobHash> hashes)
+    internal BlobLibrary(BlobOptions options)
     {
-        (_options, _hashes) = (options, hashes);
+        _options = options;
         _access = new BlobAccess(options);
     }
 
@@ -56,7 +57,6 @@ public sealed class BlobLibrary
         if (MayNotWrite(principal) is { } scope) return Counted(scope);
         BlobAnswer<ReadableBlob> found = await _access.FindAsync(principal, hash, document, stop);
         if (found.Value is not { } blob) return Counted(found.Refusal!);
-        using KeyedGate<BlobHash>.Turn alone = await _hashes.EnterAsync(hash, stop);
         RoomOutcome outcome = await _options.Index.ClaimAsync(principal.Id, hash, blob.MimeType, _options.Time.GetUtcNow(), CancellationToken.None);
         return await ClaimedAsync(outcome, principal, hash, "You have already claimed this blob", stop);
     }
@@ -66,7 +66,6 @@ public sealed class BlobLibrary
     {
         BlobAnswer<ReadableBlob> found = await _access.FindAsync(principal, hash, document: null, stop);
         if (found.Value is not { } blob) return Counted(found.Refusal!);
-        using KeyedGate<BlobHash>.Turn alone = await _hashes.EnterAsync(hash, stop);
         RoomOutcome outcome = await _options.Index.ClaimAsync(document.AutomergeId, hash, blob.MimeType, _options.Time.GetUtcNow(), CancellationToken.None);
         return await ClaimedAsync(outcome, principal, hash, "The document has already claimed this blob", stop);
     }

@@ -9,7 +9,7 @@ public sealed class BlobService
     {
         KeyedGate<BlobHash> hashes = new();
         Metrics = options.Metrics;
-        Library = new BlobLibrary(options, hashes);
+        Library = new BlobLibrary(options);
         Uploads = new BlobUploads(options, hashes);
         Collector = new BlobCollector(options, Uploads, hashes);
     }
