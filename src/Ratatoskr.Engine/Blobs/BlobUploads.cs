@@ -93,12 +93,15 @@ public sealed class BlobUploads
             case ChunkResult.Busy:
                 return Refuse(Busy);
             default:
-                return Refuse(BlobRefusalKind.NotFound, NotThere);
+                return Unknown();
         }
     }
 
     /// <summary>What is answered to a chunk of another size than it must have.</summary>
     public BlobRefusal WrongSize(BlobUpload upload, int index) => Refuse(BlobRefusalKind.InvalidChunkSize, $"Chunk {index} has {upload.Shape.LengthOf(index)} bytes");
+
+    /// <summary>What is answered to who names no upload.</summary>
+    public BlobRefusal Unknown() => Refuse(new BlobRefusal(BlobRefusalKind.NotFound, NotThere));
 
     /// <summary>Which chunks are there: all of a completed one.</summary>
     public async ValueTask<BlobAnswer<UploadState>> StateAsync(Principal principal, Guid id, CancellationToken stop)
@@ -135,7 +138,7 @@ public sealed class BlobUploads
         }
 
         await DiscardAsync(id);
-        if (completed is null) return Refuse(BlobRefusalKind.NotFound, NotThere);
+        if (completed is null) return Unknown();
         _options.Metrics.Ended();
         _options.Metrics.Stored();
         return Uploaded(completed, completed.Completed!);
@@ -221,7 +224,7 @@ public sealed class BlobUploads
     private async ValueTask<BlobAnswer<BlobUpload>> FindAsync(Principal principal, Guid id, bool mayHaveExpired, CancellationToken stop)
     {
         if (BlobLibrary.MayNotWrite(principal) is { } scope) return Refuse(scope);
-        if (await _options.Index.FindUploadAsync(id, stop) is not { } upload) return Refuse(BlobRefusalKind.NotFound, NotThere);
+        if (await _options.Index.FindUploadAsync(id, stop) is not { } upload) return Unknown();
         if (upload.UserId != principal.Id) return Refuse(BlobRefusalKind.Forbidden, "The upload is another user's");
         return mayHaveExpired || upload.ExpiresAt > _options.Time.GetUtcNow() ? upload : Refuse(BlobRefusalKind.Expired, "The upload has expired");
     }

@@ -98,7 +98,7 @@ internal sealed class BlobUploadEndpoints(BlobApi api)
         return Uploaded(await Uploads.TakeAsync(principal, mimeType, expected, length, body, context.RequestAborted).ConfigureAwait(false));
     }
 
-    private static ApiAnswer NoUpload => ApiAnswer.NotFound("Upload session not found");
+    private ApiAnswer NoUpload => BlobEndpoints.Answer(Uploads.Unknown());
 
     private static ApiAnswer Uploaded(BlobAnswer<UploadedBlob> answer) => answer.Value is { } blob
         ? ApiAnswer.Json(new UploadedBody(blob.Hash.ToString(), blob.Size, blob.MimeType, blob.Deduplicated), ApiJson.Default.UploadedBody)
