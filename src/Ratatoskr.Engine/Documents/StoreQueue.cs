@@ -6,8 +6,8 @@ namespace Ratatoskr.Engine.Documents;
 /// <remarks>Owned by the document. Bounded by what its writers may send before they are acknowledged.</remarks>
 internal sealed class StoreQueue
 {
-    private readonly Queue<StoreOperation> _operations = new(0);
-    private readonly List<StoreOperation> _givenUp = new(0);      // those that the store still has
+    private readonly Queue<StoreOperation> _operations = new();
+    private readonly List<StoreOperation> _givenUp = [];      // those that the store still has
     private int _snapshots;
     private bool _disturbed;                                      // something failed: the store may have the operations in another order
 

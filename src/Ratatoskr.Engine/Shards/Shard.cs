@@ -28,6 +28,12 @@ internal sealed class Shard
     // What documents take of their waiting messages in one turn: about a millisecond's work, so that others' messages come in between.
     private const int ResumeBytesPerTurn = 32 << 10;
 
+    // A document that was used so lately is in use.
+    private const int InUseMs = 10_000;
+
+    // Documents in use are evicted if that frees at least so much of what is too much: a quarter.
+    private const int InUseShareMin = 4;
+
     private readonly Dictionary<DocumentId, DocumentActor> _documents = new(DocumentId.Comparer.Instance);
     private readonly Dictionary<DocumentId, DocumentActor>.AlternateLookup<ReadOnlySpan<byte>> _documentsByText;
     private readonly List<DocumentActor> _dirty = [];
@@ -532,37 +538,51 @@ internal sealed class Shard
         _documents.Remove(document.Id);
     }
 
-    // Least recently used first, op sets before anything else: who only reads does not need them. Documents with open peers keep their links;
-    // their content is read again when it is needed.
+    // Op sets before anything else: who only reads does not need them. Documents with open peers keep their links; their content is read again when it is needed.
     private void Evict(Timestamp now, long target)
     {
-        List<DocumentActor> candidates = [];
-        foreach (DocumentActor document in _documents.Values)
+        Evict(now, target, static document => document.CanEvictOperations, static document => document.LastWritten, document =>
         {
-            if (document.CanEvictOperations && document.LastWritten < now) candidates.Add(document);
-        }
-
-        candidates.Sort(static (a, b) => a.LastWritten.CompareTo(b.LastWritten));
-        foreach (DocumentActor document in candidates)
-        {
-            if (_charged <= target) return;
             document.EvictOperations();
             Metrics.OperationsEvicted();
-        }
-
-        candidates.Clear();
-        foreach (DocumentActor document in _documents.Values)
+        });
+        Evict(now, target, static document => document.CanEvict, static document => document.LastUsed, document =>
         {
-            if (document.CanEvict && document.LastUsed < now) candidates.Add(document);
-        }
-
-        candidates.Sort(static (a, b) => a.LastUsed.CompareTo(b.LastUsed));
-        foreach (DocumentActor document in candidates)
-        {
-            if (_charged <= target) break;
             document.Evict();
             Metrics.DocumentEvicted();
             if (document.IsForgettable) Forget(document);
+        });
+    }
+
+    // Least recently used first. Of those that are in use the largest first, and none when all that are left would not make up for much of what is too much: then it is a
+    // document at a worker that takes it, which gives it back by itself, and everybody else would only be made to read his small document again and again.
+    private void Evict(Timestamp now, long target, Predicate<DocumentActor> canBe, Func<DocumentActor, Timestamp> lastUsed, Action<DocumentActor> evict)
+    {
+        if (_charged <= target) return;
+        List<DocumentActor> idle = [], inUse = [];
+        long inUseBytes = 0;
+        foreach (DocumentActor document in _documents.Values)
+        {
+            Timestamp used = lastUsed(document);
+            if (used >= now || !canBe(document)) continue;
+            bool isIdle = now.UnixMs - used.UnixMs > InUseMs;
+            (isIdle ? idle : inUse).Add(document);
+            if (!isIdle) inUseBytes += document.ChargedBytes;
+        }
+
+        idle.Sort((a, b) => lastUsed(a).CompareTo(lastUsed(b)));
+        foreach (DocumentActor document in idle)
+        {
+            if (_charged <= target) return;
+            evict(document);
+        }
+
+        inUse.Sort(static (a, b) => b.ChargedBytes.CompareTo(a.ChargedBytes));
+        foreach (DocumentActor document in inUse)
+        {
+            if (_charged <= target || inUseBytes < (_charged - target) / InUseShareMin) return;
+            inUseBytes -= document.ChargedBytes;
+            evict(document);
         }
     }
 }

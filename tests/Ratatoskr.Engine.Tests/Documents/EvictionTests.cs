@@ -32,6 +32,60 @@ public sealed class EvictionTests
     }
 
     [Fact]
+    public void Small_document_in_use_stays_when_only_what_cannot_go_is_too_large()
+    {
+        using TestServer server = new(Tight, manualCommit: true);
+        TestPeer ann = server.Connect("ann");
+        DocumentId large = TestServer.Document("large");
+        ann.Open(Doc);
+        ann.Open(large);
+        ann.Edit(Doc, "small");
+        server.Settle();
+        server.Commit();
+        server.Settle();
+        server.Time.Advance(5);
+
+        ann.Edit(large, new string('z', 40_000));              // and it is not committed
+        server.Settle();
+        Assert.NotNull(server.Engine.ContentOf(large));
+        Assert.NotNull(server.Engine.ContentOf(Doc)?.Operations);
+    }
+
+    [Fact]
+    public void Of_documents_in_use_the_largest_goes_first()
+    {
+        using TestServer server = new(Tight);
+        TestPeer ann = server.Connect("ann");
+        DocumentId large = TestServer.Document("large"), next = TestServer.Document("next");
+        foreach ((DocumentId id, int length) in ((DocumentId, int)[])[(Doc, 100), (large, 12_000), (next, 12_000)])
+        {
+            ann.Open(id);
+            ann.Edit(id, new string('z', length));
+            server.Settle();
+            server.Time.Advance(5);
+        }
+
+        Assert.Null(server.Engine.ContentOf(large));
+        Assert.NotNull(server.Engine.ContentOf(Doc));
+    }
+
+    [Fact]
+    public void Of_a_document_that_nobody_has_nothing_stays_when_that_has_been_said()
+    {
+        using HookedServer server = new(new EngineLimits());
+        TestPeer ann = server.Connect("ann"), bob = server.Connect("bob");
+        ann.Open(Doc);
+        server.Settle();
+        Assert.Equal(1, ann.Unavailables);
+        Assert.Null(server.Inner.Engine.ContentOf(Doc));
+
+        bob.Open(Doc);
+        bob.Edit(Doc, "there it is");
+        server.Settle();
+        Assert.Equal(1, ann[Doc].Graph.Count);
+    }
+
+    [Fact]
     public void Many_documents_under_a_tight_budget_all_stay_right()
     {
         using TestServer server = new(new EngineLimits { MemoryBudgetBytes = 60_000 });
