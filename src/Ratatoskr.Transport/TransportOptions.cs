@@ -1,3 +1,5 @@
+using System.IO.Pipelines;
+
 namespace Ratatoskr.Transport;
 
 /// <summary>Limits and times of all connections. Sizes are bytes.</summary>
@@ -52,6 +54,12 @@ public sealed record TransportOptions
     /// Whether pages of this origin may open a socket; null: all may. Not asked about pages of the server's own host, nor about programs, which name no origin. Others get 403.
     /// </summary>
     public Func<string, bool>? AllowsOrigin { get; init; }
+
+    /// <summary>
+    /// Where a connection goes on that has kept its thread busy for long: those who send without a pause should not be ahead of those who type. Its threads may run with what
+    /// all others leave of the processors.
+    /// </summary>
+    public PipeScheduler BusyScheduler { get; init; } = PipeScheduler.ThreadPool;
 
     /// <summary>From the first byte of a request that may be ours to its last header line; then 408.</summary>
     public TimeSpan UpgradeTimeout { get; init; } = TimeSpan.FromSeconds(10);

@@ -250,7 +250,7 @@ public sealed class PeerSession : IPeerSession
     {
         ShardRunner? owed = _owed;
         _owed = null;
-        owed?.Run();
+        owed?.RunOwed();
     }
 
     // Counts rise within an ephemeral session, whatever the document; a repeated or older one is a duplicate.

@@ -4,6 +4,9 @@ namespace Ratatoskr.Engine.Shards;
 /// <remarks>Safe on any thread.</remarks>
 public interface IWorkScheduler
 {
+    /// <summary>Whether work that others wait for may run on the calling thread; not if that runs with what others leave of the processors.</summary>
+    bool MayRunInline => true;
+
     void Schedule(IThreadPoolWorkItem work);
 }
 

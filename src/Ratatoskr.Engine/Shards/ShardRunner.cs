@@ -69,8 +69,15 @@ internal sealed class ShardRunner : IThreadPoolWorkItem, IEffects
     public void Post(in ShardInput input) => Post(input, inline: true);
 
     /// <summary>Takes an input that more of the same sender's may follow at once.</summary>
-    /// <returns>true: the shard was idle and is this caller's now, who must call <see cref="Run"/> soon; what others post meanwhile waits for that.</returns>
+    /// <returns>true: the shard was idle and is this caller's now, who must call <see cref="RunOwed"/> soon; what others post meanwhile waits for that.</returns>
     public bool PostAndOwe(in ShardInput input) => Put(input);
+
+    /// <summary>Runs the shard for whom <see cref="PostAndOwe"/> has told to, here if this thread is one for it.</summary>
+    public void RunOwed()
+    {
+        if (_scheduler.MayRunInline) Run();
+        else _scheduler.Schedule(this);
+    }
 
     /// <summary>
     /// Completes when the sender may be read on: at once, unless too much of its own waits, or the shard is full and some of that is its.
@@ -184,7 +191,7 @@ internal sealed class ShardRunner : IThreadPoolWorkItem, IEffects
     private void Post(in ShardInput input, bool inline)
     {
         if (!Put(input)) return;
-        if (inline) Run();
+        if (inline) RunOwed();
         else _scheduler.Schedule(this);
     }
 
@@ -206,8 +213,8 @@ internal sealed class ShardRunner : IThreadPoolWorkItem, IEffects
 
     private bool IsFull => _mailboxBytes + Volatile.Read(ref _shard.HeldBytes) > _shard.Limits.MailboxBytesMax;
 
-    /// <summary>Takes turns until the mailbox is empty, or for a while. Only for whom <see cref="PostAndOwe"/> has told to.</summary>
-    public void Run()
+    // Takes turns until the mailbox is empty, or for a while.
+    private void Run()
     {
         for (int turn = 0; turn < TurnsMax; turn++)
         {

@@ -20,7 +20,7 @@ namespace Ratatoskr.Server.Composition;
 /// <summary>The sync engine over the embedded store.</summary>
 internal sealed class EngineHost(ServerOptions options) : IEngineHost, ISyncEndpoint
 {
-    private readonly YieldingThreads _workers = new(SyncEngineOptions.WorkerCount + 1);      // one for what nobody waits for
+    private readonly YieldingThreads _workers = new(SyncEngineOptions.WorkerCount + 1, "Worker");      // one for what nobody waits for
     private FasterChunkStore? _store;
     private SyncEngine? _engine;
 
@@ -58,6 +58,7 @@ internal sealed class EngineHost(ServerOptions options) : IEngineHost, ISyncEndp
             StorageId = _store.StorageId,
             HashKey = RandomKey(),
             Shards = options.ShardCount,
+            Scheduler = new UrgentScheduler(),
             WorkerScheduler = _workers,
             Limiter = Accounts?.Limiter,
             Addresses = options.Accounts.Clients,

@@ -29,6 +29,7 @@ internal sealed class ServerHost : IAsyncDisposable
     private readonly IEngineHost _engine;
     private readonly WebApplication _app;
     private readonly SyncTransport _transport;
+    private readonly YieldingThreads _busyConnections = new(Environment.ProcessorCount, "Busy connection");
     private readonly ILogger _log;
     private readonly PublicAddress _publicAddress;
     private readonly MetricsReader _metrics;
@@ -44,7 +45,12 @@ internal sealed class ServerHost : IAsyncDisposable
         _engine = engine;
         _readiness = new Readiness(this);
         HashSet<string> origins = [.. options.Accounts.CorsAllowedOrigins];
-        TransportOptions transport = MemoryLimits.Of(options, new TransportOptions { AllowsOrigin = origins.Count == 0 ? null : origins.Contains, ConnectionCountMax = options.MaxConnections });
+        TransportOptions transport = MemoryLimits.Of(options, new TransportOptions
+        {
+            AllowsOrigin = origins.Count == 0 ? null : origins.Contains,
+            ConnectionCountMax = options.MaxConnections,
+            BusyScheduler = _busyConnections,
+        });
         transport = FileLimits.Of(transport, FileLimits.OpenFiles());
 
         // The empty builder, so that settings come from our variables only: ASPNETCORE_URLS or a stray appsettings.json change nothing.
@@ -122,6 +128,7 @@ internal sealed class ServerHost : IAsyncDisposable
     {
         await _transport.DisposeAsync().ConfigureAwait(false);
         await _app.DisposeAsync().ConfigureAwait(false);
+        _busyConnections.Dispose();
         _auth?.Dispose();
         await _engine.DisposeAsync().ConfigureAwait(false);
         _telemetry?.Dispose();              // sends what it still has

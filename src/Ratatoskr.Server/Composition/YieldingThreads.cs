@@ -1,30 +1,49 @@
 using System.Collections.Concurrent;
+using System.IO.Pipelines;
 using System.Runtime.InteropServices;
 using Ratatoskr.Engine.Shards;
 
 namespace Ratatoskr.Server.Composition;
 
 /// <summary>
-/// Threads for work that takes long (verifying and loading large documents, compacting): the system runs them with what the others leave of the processors, so that on a
-/// small machine a small edit need not wait for a large document's time slice.
+/// Threads for work that takes long (verifying and loading large documents, compacting) and for connections that send without a pause: the system runs them with what
+/// the others leave of the processors, so that on a small machine a small edit need not wait for their time slices.
 /// </summary>
-/// <remarks>Safe on any thread. Its queue is bounded by its users: workers' queues schedule themselves as often as they may run at once.</remarks>
-internal sealed partial class YieldingThreads : IWorkScheduler, IDisposable
+/// <remarks>Safe on any thread. Its queue is bounded by its users: workers' queues schedule themselves as often as they may run at once, connections once each.</remarks>
+internal sealed partial class YieldingThreads : PipeScheduler, IWorkScheduler, IDisposable
 {
     // Of 19: about a tenth of an ordinary thread's share when both want to run.
     private const int Niceness = 10;
     private const int OfThread = 0;
 
+    [ThreadStatic]
+    private static bool s_isOne;
+
     private readonly BlockingCollection<IThreadPoolWorkItem> _work = [];
     private readonly Thread[] _threads;
 
-    public YieldingThreads(int count)
+    public YieldingThreads(int count, string name)
     {
-        _threads = [.. Enumerable.Range(0, count).Select(_ => new Thread(Run) { IsBackground = true, Name = "Worker" })];
+        _threads = [.. Enumerable.Range(0, count).Select(_ => new Thread(Run) { IsBackground = true, Name = name })];
         foreach (Thread thread in _threads) thread.Start();
     }
 
-    public void Schedule(IThreadPoolWorkItem work) => _work.Add(work);
+    /// <summary>Whether the calling thread is one of these.</summary>
+    public static bool IsCurrent => s_isOne;
+
+    public void Schedule(IThreadPoolWorkItem work)
+    {
+        try
+        {
+            _work.Add(work);
+        }
+        catch (InvalidOperationException)
+        {
+            System.Threading.ThreadPool.UnsafeQueueUserWorkItem(work, preferLocal: false);       // they have ended; a connection has not quite
+        }
+    }
+
+    public override void Schedule(Action<object?> action, object? state) => Schedule(new Call(action, state));
 
     /// <summary>Ends when what was scheduled has run.</summary>
     public void Dispose()
@@ -37,6 +56,7 @@ internal sealed partial class YieldingThreads : IWorkScheduler, IDisposable
     private void Run()
     {
         if (OperatingSystem.IsLinux()) _ = SetPriority(OfThread, 0, Niceness);      // refused, it is a thread like others
+        s_isOne = true;
         foreach (IThreadPoolWorkItem work in _work.GetConsumingEnumerable()) work.Execute();
     }
 
@@ -44,4 +64,9 @@ internal sealed partial class YieldingThreads : IWorkScheduler, IDisposable
     [LibraryImport("libc", EntryPoint = "setpriority")]
     [DefaultDllImportSearchPaths(DllImportSearchPath.SafeDirectories)]
     private static partial int SetPriority(int which, int who, int priority);
+
+    private sealed class Call(Action<object?> action, object? state) : IThreadPoolWorkItem
+    {
+        public void Execute() => action(state);
+    }
 }

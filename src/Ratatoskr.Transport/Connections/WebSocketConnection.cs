@@ -18,10 +18,6 @@ internal sealed partial class WebSocketConnection : Swept, IPeerConnection, IOut
     // After a protocol error the input cannot be told apart any more, so the peer's close frame is not seen: it is given this long to fall silent.
     private const int QuietMs = 1000;
 
-    // A connection that has kept a thread this busy since it last gave one back lets others go first. Threads that poll sockets run what they wake
-    // (SocketThreads), so one that sends without a pause would keep all others of its thread waiting. 0.5 ms cost a hop to the pool, about 10 µs.
-    private static readonly TimeSpan BusyMax = TimeSpan.FromMicroseconds(500);
-
     // The clock is read once in so many messages of one read: it costs as much as a ping.
     private const int MessagesPerClock = 16;
 
@@ -281,7 +277,7 @@ internal sealed partial class WebSocketConnection : Swept, IPeerConnection, IOut
     private async Task<bool> ReceiveAsync()
     {
         using MessageAssembler assembler = new(Options.MessageBytesMax);
-        TimeSpan busy = TimeSpan.Zero;
+        BusyTime busy = new(_transport.Time);
         while (true)
         {
             ReadResult result;
@@ -300,7 +296,7 @@ internal sealed partial class WebSocketConnection : Swept, IPeerConnection, IOut
             ReadOnlySequence<byte> buffer = result.Buffer;
             long length = buffer.Length;
             int messages = 0;
-            long since = _transport.Time.GetTimestamp();
+            busy.Resume();
             _heard = true;
             if (Volatile.Read(ref _probe) is not null) Interlocked.Exchange(ref _probe, null)?.TrySetResult();
             try
@@ -321,14 +317,15 @@ internal sealed partial class WebSocketConnection : Swept, IPeerConnection, IOut
                     {
                         EndBatch();
                         await WaitForSessionAsync(taken, assembler).ConfigureAwait(false);
-                        (busy, since) = (TimeSpan.Zero, _transport.Time.GetTimestamp());
+                        await LetOthersGoFirst();
+                        busy.Restart();
                     }
-                    else if (++messages % MessagesPerClock == 0 && busy + _transport.Time.GetElapsedTime(since) > BusyMax)
+                    else if (++messages % MessagesPerClock == 0 && busy.IsOver)
                     {
                         EndBatch();
                         _outbound.Flush();
-                        await Task.Yield();
-                        (busy, since) = (TimeSpan.Zero, _transport.Time.GetTimestamp());
+                        await LetOthersGoFirst();
+                        busy.Restart();
                     }
                 }
 
@@ -353,12 +350,13 @@ internal sealed partial class WebSocketConnection : Swept, IPeerConnection, IOut
                 return true;
             }
 
-            busy += _transport.Time.GetElapsedTime(since);
-            if (busy <= BusyMax) continue;
-            await Task.Yield();
-            busy = TimeSpan.Zero;
+            if (!busy.Pause()) continue;
+            await LetOthersGoFirst();
+            busy.Restart();
         }
     }
+
+    private SchedulerSwitch LetOthersGoFirst() => new(Options.BusyScheduler);
 
     // After an error in the input: read and thrown away until the peer has hung up or fallen silent. Closing a socket with unread bytes in it
     // would reset the connection, and our close frame with its reason might never be seen.
@@ -366,14 +364,19 @@ internal sealed partial class WebSocketConnection : Swept, IPeerConnection, IOut
     {
         _awaitsInput = true;
         _discarding = true;
+        BusyTime busy = new(_transport.Time);
         try
         {
             while (true)
             {
                 ReadResult result = await _input.ReadAsync().ConfigureAwait(false);
+                busy.Resume();
                 _heard |= !result.Buffer.IsEmpty;
                 _input.AdvanceTo(result.Buffer.End);
                 if (result.IsCompleted || result.IsCanceled) return;
+                if (!busy.Pause()) continue;
+                await LetOthersGoFirst();
+                busy.Restart();
             }
         }
         catch (Exception e)

@@ -10,6 +10,32 @@ public sealed class MailboxTests
 {
     private static readonly DocumentId Doc = TestServer.Document("mailbox"), Other = TestServer.Document("other");
 
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public void Thread_that_yields_to_all_others_leaves_the_shard_to_another(bool batch)
+    {
+        using TestServer server = new();
+        TestPeer ann = server.Connect("ann"), bob = server.Connect("bob");
+        bob.Open(Doc);
+        ann.Open(Doc);
+        ann.Edit(Doc, "in memory");
+        server.Settle();
+        ann.Edit(Doc, "x");
+        ann.Connection.Sent.Clear();
+        bob.Connection.Sent.Clear();
+
+        server.Scheduler.MayRunInline = false;
+        if (batch) ann.Session!.BeginBatch();
+        Assert.True(ann.Session!.ReceiveAsync(ann.Outbox.Dequeue()).AsTask().IsCompleted);
+        if (batch) ann.Session!.EndBatch();
+        Assert.Empty(bob.Connection.Sent);
+        Assert.Equal(1, server.Scheduler.Count);
+
+        Assert.True(server.Scheduler.RunOne());
+        Assert.NotEmpty(bob.Connection.Sent);
+    }
+
     [Fact]
     public async Task Sender_is_held_back_while_too_much_waits_for_a_document_and_goes_on_when_it_is_loaded()
     {
@@ -83,6 +109,7 @@ public sealed class MailboxTests
         using HookedServer server = new(new EngineLimits());
         TestPeer ann = server.Connect("ann"), bob = server.Connect("bob");
         bob.Open(Other);
+        bob.Edit(Other, "in memory");
         server.Settle();
         server.Store.HoldsLoads = true;
         for (byte i = 1; i <= Messages; i++)
@@ -98,7 +125,7 @@ public sealed class MailboxTests
         bob.Connection.OnSend = _ => takenBefore ??= server.Inner.StoredChanges(Doc).Count;
         server.Inner.Scheduler.RunAll();
 
-        Assert.InRange(takenBefore!.Value, 1, Messages / 2);
+        Assert.InRange(takenBefore!.Value, 0, Messages * 2 / 3);
         Assert.Equal(Messages, server.Inner.StoredChanges(Doc).Count);
     }
 

@@ -11,6 +11,9 @@ internal sealed class ManualScheduler : IWorkScheduler
     private readonly List<IThreadPoolWorkItem> _work = [];
     private readonly Lock _gate = new();
 
+    /// <summary>Whether tests' threads are ones for shards.</summary>
+    public bool MayRunInline { get; set; } = true;
+
     public int Count
     {
         get

@@ -1,3 +1,4 @@
+using System.IO.Pipelines;
 using System.Net.WebSockets;
 using System.Text;
 using Ratatoskr.Engine.Buffers;
@@ -445,6 +446,21 @@ public sealed class WebSocketConnectionTests
     }
 
     [Fact]
+    public async Task Peer_that_sends_on_after_its_end_lets_others_go_first()
+    {
+        NotingScheduler busy = new();
+        await using TestServer server = await TestServer.StartAsync(new TransportOptions { BusyScheduler = busy });
+        (RawClient client, _) = await server.UpgradeRawAsync();
+        using RawClient flooding = client;
+        busy.Noted = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+        await client.WriteAsync(new byte[] { 0x82, 0x01, 0x01 });                  // not masked
+        Assert.Equal(Opcode.Close, (await client.ReadFrameAsync()).Opcode);
+
+        byte[] flood = new byte[1 << 20];
+        while (!busy.Noted.Task.IsCompleted) await client.WriteAsync(flood);
+    }
+
+    [Fact]
     public async Task Silent_peer_is_pinged_and_cut_after_two_pings_without_an_answer()
     {
         ManualTime time = new();
@@ -589,5 +605,16 @@ public sealed class WebSocketConnectionTests
         await writing;
         await (closed == first ? two : one).WriteAsync(frame[^1..]);
         Assert.Equal(700_000, (await (closed == first ? second : first)).Payload.Length);
+    }
+
+    private sealed class NotingScheduler : PipeScheduler
+    {
+        public TaskCompletionSource Noted { get; set; } = new();
+
+        public override void Schedule(Action<object?> action, object? state)
+        {
+            Noted.TrySetResult();
+            ThreadPool.Schedule(action, state);
+        }
     }
 }
