@@ -45,6 +45,7 @@ public sealed class PeerSession : IPeerSession
         _info = info;
         Connection = connection;
         Slots = new SessionSlot?[host.Shards.Count];
+        EndedIn = new bool[host.Shards.Count];
         if (host.Limiter is not null) _limits = new SessionLimits(host.Limiter, host.Addresses.KeyOf(info.RemoteAddress, info.ForwardedFor));
     }
 
@@ -91,6 +92,9 @@ public sealed class PeerSession : IPeerSession
 
     /// <summary>Per shard what it keeps of this session; each element is touched by its shard only.</summary>
     internal SessionSlot?[] Slots { get; }
+
+    /// <summary>Per shard whether it has heard of the end; as above.</summary>
+    internal bool[] EndedIn { get; }
 
     public ValueTask ReceiveAsync(ReadOnlyMemory<byte> message)
     {

@@ -129,7 +129,7 @@ internal sealed class Shard
                 Receive(ref input, now, effects);
                 break;
             case ShardInputKind.RemoteSubscription:
-                if (!input.Session!.IsEnded) Gossip.Subscribe(SlotOf(input.Session), input.Message, input.Payload!.Span, effects);
+                if (!IsGone(input.Session!)) Gossip.Subscribe(SlotOf(input.Session!), input.Message, input.Payload!.Span, effects);
                 input.Payload!.Release();
                 break;
             case ShardInputKind.SessionClosed:
@@ -367,7 +367,7 @@ internal sealed class Shard
     {
         PeerSession session = input.Session!;
         SharedBuffer payload = input.Payload!;
-        if (session.IsEnded)
+        if (IsGone(session))
         {
             payload.Release();
             return;
@@ -436,8 +436,12 @@ internal sealed class Shard
         return link;
     }
 
+    // What somebody has sent before he left is taken, if its document is there to take it, unless his credential was revoked. What comes after his end finds no session.
+    private bool IsGone(PeerSession session) => session.IsRevoked || session.EndedIn[Index];
+
     private void EndSession(PeerSession session, IEffects effects)
     {
+        session.EndedIn[Index] = true;
         if (session.Slots[Index] is not { } slot) return;
         session.Slots[Index] = null;
         _sessions--;

@@ -37,6 +37,25 @@ public sealed class MailboxTests
     }
 
     [Fact]
+    public void What_was_sent_before_leaving_counts_and_nothing_is_kept_of_who_left()
+    {
+        using TestServer server = new();
+        TestPeer ann = server.Connect("ann");
+        ann.Open(Doc);
+        ann.Edit(Doc, "in memory");
+        server.Settle();
+        ann.Edit(Doc, "last words");
+        server.Scheduler.MayRunInline = false;
+        while (ann.Outbox.TryDequeue(out byte[]? message)) _ = ann.Session!.ReceiveAsync(message).AsTask();
+        ann.Disconnect();
+        server.Scheduler.RunAll();
+
+        Assert.Equal(2, server.StoredChanges(Doc).Count);
+        server.Tick(120);
+        Assert.Null(server.Engine.ContentOf(Doc));
+    }
+
+    [Fact]
     public async Task Sender_is_held_back_while_too_much_waits_for_a_document_and_goes_on_when_it_is_loaded()
     {
         using HookedServer server = new(new EngineLimits { MailboxBytesMax = 10_000 });
