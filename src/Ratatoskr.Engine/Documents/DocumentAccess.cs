@@ -55,7 +55,7 @@ internal sealed class DocumentAccess(DocumentActor document, Shard shard)
     public void Answered(AccessQuestion question, IEffects effects)
     {
         _asked = false;
-        if (question.Version == _version && shard.FindLink(question.Session, document.Id) is { } link && link.Document == document && IsUndecided(link))
+        if (question.Version == _version && question.Link is { Closed: false } link && IsUndecided(link))
         {
             if (question.Error is not null || !TryTake(link, question.Answer, effects)) Fail(link, question.Error, effects);
         }
@@ -82,7 +82,7 @@ internal sealed class DocumentAccess(DocumentActor document, Shard shard)
         if (_asked) return false;
         _asked = true;
         document.AwaitAccess();
-        effects.Decide(new AccessQuestion(document, link.Session, _version));
+        effects.Decide(new AccessQuestion(document, link, _version));
         return false;
     }
 

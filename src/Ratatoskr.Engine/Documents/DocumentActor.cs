@@ -350,6 +350,13 @@ internal sealed class DocumentActor
     public void Revoked(ControlDelivery delivery, Timestamp now, IEffects effects)
     {
         if (_ingress?.Link.Session is { } author && author.Principal.IsMeantBy(delivery.Change.Subject)) author.RevokeLate();
+        foreach (PeerLink link in Links)
+        {
+            if (!link.Session.IsEnded || !link.Session.Principal.IsMeantBy(delivery.Change.Subject)) continue;
+            link.Session.RevokeLate();
+            _hasQueuedOfGone |= link.HasQueued;
+        }
+
         if (_hasQueuedOfGone)
         {
             HoldsRevoked = true;                              // perhaps: whose they are is not kept
@@ -697,10 +704,10 @@ internal sealed class DocumentActor
 
     private void DropWaiting()
     {
-        while (_waiting.TryDequeue(out ShardInput input))
+        while (_waiting.TryDequeue(out WaitingInput waiting))
         {
-            if (_shard.FindLink(input.Session!, Id) is { } link) Drop(link, input);
-            else input.Payload!.Release();
+            Drop(waiting.Link, waiting.Input);
+            CloseIfLast(waiting.Link);
         }
     }
 
@@ -716,14 +723,19 @@ internal sealed class DocumentActor
     {
         if (resumed)
         {
-            _waiting.PutBack(input);
+            _waiting.PutBack(link, input);
             return;
         }
 
-        if (_waiting.TryEnqueue(input)) return;
+        if (_waiting.TryEnqueue(link, input)) return;
         _shard.Metrics.Dropped(MessageDrop.DocumentBusy);
         effects.Close(link.Session, CloseCode.TryAgainLater, "the document is busy and too much is waiting for it");
         input.Payload!.Release();
+    }
+
+    private void CloseIfLast(PeerLink link)
+    {
+        if (link.Leaves && link.WaitingInputs == 0 && !link.Closed) _shard.CloseLater(link);
     }
 
     /// <summary>Goes on with what waits, as far as this turn allows.</summary>
@@ -736,10 +748,11 @@ internal sealed class DocumentActor
         }
 
         if (_reloadWhenFree) Reload(now, effects);
-        while (!MustWait && _waiting.Count > 0 && _shard.MayResume(this, _waiting.NextBytes) && _waiting.TryDequeue(out ShardInput input))
+        while (!MustWait && _waiting.Count > 0 && _shard.MayResume(this, _waiting.NextBytes) && _waiting.TryDequeue(out WaitingInput waiting))
         {
-            if (_shard.FindLink(input.Session!, Id) is { } link) Receive(link, input, now, effects, resumed: true);
-            else input.Payload!.Release();
+            if (waiting.Link.Closed || waiting.Link.Session.IsRevoked) waiting.Input.Payload!.Release();
+            else Receive(waiting.Link, waiting.Input, now, effects, resumed: true);
+            CloseIfLast(waiting.Link);
             if (Content is null && _loading) return;
         }
     }

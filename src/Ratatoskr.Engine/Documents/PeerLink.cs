@@ -112,6 +112,12 @@ internal sealed class PeerLink(PeerSession session, DocumentActor document)
     /// <summary>It has sent changes that nobody has looked at.</summary>
     public bool HasLostChanges { get; set; }
 
+    /// <summary>Messages of it that wait for the document.</summary>
+    public int WaitingInputs { get; set; }
+
+    /// <summary>Its session has left: it is closed when the last of its messages that wait is taken.</summary>
+    public bool Leaves { get; set; }
+
     public bool Closed { get; set; }
 
     /// <summary>What the peer said was not heard, or is lost on our side: the next message asks for it. Until then it may be the author of whatever others bring.</summary>

@@ -436,7 +436,10 @@ internal sealed class Shard
         return link;
     }
 
-    // What somebody has sent before he left is taken, if its document is there to take it, unless his credential was revoked. What comes after his end finds no session.
+    /// <summary>Its session has left and nothing of it waits any more.</summary>
+    public void CloseLater(PeerLink link) => _closing.Enqueue(link);
+
+    // What somebody has sent before he left is taken, unless his credential was revoked. What comes after his end finds no session.
     private bool IsGone(PeerSession session) => session.IsRevoked || session.EndedIn[Index];
 
     private void EndSession(PeerSession session, IEffects effects)
@@ -529,6 +532,13 @@ internal sealed class Shard
 
     private void Close(PeerLink link, IEffects effects)
     {
+        if (link.Closed) return;                                  // its document was taken out of memory
+        if (link.WaitingInputs > 0)
+        {
+            link.Leaves = true;
+            return;
+        }
+
         PeerStates.Save(link, effects);
         link.Document.Close(link);
         if (!link.Document.IsEmpty || !link.Document.IsForgettable || Find(link.Document.Id) != link.Document) return;

@@ -344,7 +344,7 @@ internal sealed class ShardRunner : IThreadPoolWorkItem, IEffects
     {
         try
         {
-            question.Answer = await _shard.Access.DecideAsync(question.Session.Principal, question.Document.Id, _clock.Now, CancellationToken.None);
+            question.Answer = await _shard.Access.DecideAsync(question.Link.Session.Principal, question.Document.Id, _clock.Now, CancellationToken.None);
         }
         catch (Exception e)
         {

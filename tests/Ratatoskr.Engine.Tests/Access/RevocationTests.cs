@@ -177,6 +177,27 @@ public sealed class RevocationTests : IDisposable
         Assert.Equal(2, Stored);
     }
 
+    [Theory]
+    [InlineData("")]
+    [InlineData("access")]
+    [InlineData("credential")]
+    public void Gives_up_what_waits_for_its_document_though_its_writer_is_gone(string revoked)
+    {
+        _server.Share(Other, ("bob", All));
+        _server.Hooks.HoldsLoads = true;
+        _bob.SayChanges(Other, PeerDocument.Make(new(1), new([1]), "last words", 1, out _));
+        _server.Server.Carry(_bob);
+        _bob.Disconnect();
+        _server.Server.Scheduler.RunAll();
+        if (revoked == "access") _server.Accounts.Register(Other, "ann");
+        if (revoked == "access") _server.Server.BeginBind(new ControlChange(ControlSubject.Access, Other, ""));
+        if (revoked == "credential") _server.Server.BeginBind(new ControlChange(ControlSubject.Revoked, default, "bob"));
+
+        _server.Hooks.ReleaseHeld();
+        Commit();
+        Assert.Equal(revoked.Length == 0 ? 1 : 0, _server.Server.StoredChanges(Other).Count);
+    }
+
     [Fact]
     public void What_reaches_the_disk_after_it_was_given_up_is_there_for_everybody()
     {

@@ -55,6 +55,28 @@ public sealed class MailboxTests
         Assert.Null(server.Engine.ContentOf(Doc));
     }
 
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public void What_waited_for_its_document_counts_after_leaving_too_and_nothing_is_kept(bool loadFails)
+    {
+        using HookedServer server = new(new EngineLimits());
+        TestPeer ann = server.Connect("ann");
+        server.Store.HoldsLoads = true;
+        ann.SayChanges(Doc, PeerDocument.Make(new(1), new([1]), "last words", 1, out _));
+        server.Inner.Carry(ann);
+        ann.Disconnect();
+        server.Inner.Scheduler.RunAll();
+        Assert.NotNull(server.Inner.Engine.Leftovers());
+
+        server.Store.FailsLoads = loadFails;
+        server.Store.ReleaseHeld();
+        server.Settle();
+        Assert.Equal(loadFails ? 0 : 1, server.Inner.StoredChanges(Doc).Count);
+        server.Inner.Tick(120);
+        Assert.Null(server.Inner.Engine.Leftovers());
+    }
+
     [Fact]
     public async Task Sender_is_held_back_while_too_much_waits_for_a_document_and_goes_on_when_it_is_loaded()
     {

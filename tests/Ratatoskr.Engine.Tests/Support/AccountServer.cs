@@ -4,6 +4,7 @@ using Ratatoskr.Engine.Sessions;
 using Ratatoskr.Engine.Storage;
 using Ratatoskr.Protocol.Identifiers;
 using Ratatoskr.Storage.Embedded;
+using Ratatoskr.Storage.InMemory;
 using SharedTests.Accounts;
 
 namespace Ratatoskr.Engine.Tests.Support;
@@ -16,7 +17,9 @@ internal sealed class AccountServer : IAuthenticator, IDisposable
         SynchronizationContext.SetSynchronizationContext(null);
         Ledger = new QuotaLedger(Accounts);
         Resolver = new AccessResolver(Accounts, Control, Ledger);
-        Server = new TestServer(engineLimits, manualCommit, shards, accounts: this, limiter: Limiter = limits is null ? null : new RateLimiter(limits));
+        InMemoryChunkStore kept = new(manualCommit);
+        Hooks = new HookedStore(kept);
+        Server = new TestServer(engineLimits, manualCommit, shards, Hooks, kept, accounts: this, limiter: Limiter = limits is null ? null : new RateLimiter(limits));
     }
 
     public FakeAccounts Accounts { get; } = new();
@@ -28,6 +31,9 @@ internal sealed class AccountServer : IAuthenticator, IDisposable
     public AccessResolver Resolver { get; }
 
     public TestServer Server { get; }
+
+    /// <summary>Holds back what the store does.</summary>
+    public HookedStore Hooks { get; }
 
     public RateLimiter? Limiter { get; }
 

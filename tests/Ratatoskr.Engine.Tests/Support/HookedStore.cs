@@ -40,8 +40,8 @@ internal sealed class HookedStore(InMemoryChunkStore inner) : IChunkStore
     public async ValueTask<StoredDocument> LoadAsync(DocumentId id, CancellationToken stop)
     {
         Loads++;
-        if (FailsLoads) throw new IOException("the disk does not answer");
         if (HoldsLoads) await GateAsync();
+        if (FailsLoads) throw new IOException("the disk does not answer");
         return await inner.LoadAsync(id, stop);
     }
 
