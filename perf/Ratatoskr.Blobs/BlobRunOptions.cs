@@ -26,6 +26,12 @@ internal sealed record BlobRunOptions
     /// <summary>How often the large file is copied, uploaded and downloaded.</summary>
     public int Rounds { get; init; } = 3;
 
+    /// <summary>Only what a busy document notices, and of that only this; null: everything.</summary>
+    public string? Beside { get; init; }
+
+    /// <summary>Niceness of the threads that send and take blobs, 0 to 19: those of a client on another machine would take nothing from this one's documents.</summary>
+    public int Niceness { get; init; }
+
     /// <summary>Milliseconds between two edits of the busy document.</summary>
     public int EditMs { get; init; } = 5;
 
@@ -42,12 +48,14 @@ internal sealed record BlobRunOptions
         BlobRunOptions options = new() { Server = values.Remove("server", out string? server) ? server : throw new ArgumentException("server=<the published ratatoskr> is missing") };
         options = options with
         {
+            Beside = values.Remove("beside", out string? beside) ? beside : null,
             Size = Number("size", options.Size),
             Chunks = Number("chunks", options.Chunks),
             Files = Number("files", options.Files),
             FileSize = Number("filesize", options.FileSize),
             Parallel = Number("parallel", options.Parallel),
             Rounds = Number("rounds", options.Rounds),
+            Niceness = Number("niceness", options.Niceness),
             EditMs = Number("editms", options.EditMs),
         };
         return values.Count == 0 ? options : throw new ArgumentException($"{values.Keys.First()}: no such option");

@@ -21,7 +21,10 @@ internal sealed class HttpSocket : IDisposable
 
     /// <summary>The head of a request; its body follows.</summary>
     public void SendHead(string method, string path, string contentType, long length) =>
-        Send(Encoding.ASCII.GetBytes($"{method} /api/v1{path} HTTP/1.1\r\n{_headers}Content-Type: {contentType}\r\nContent-Length: {length}\r\n\r\n"));
+        Send(HeadOf(method, path, contentType, length));
+
+    /// <summary>A request with its body in one go, as a client sends what is small.</summary>
+    public void SendWhole(string method, string path, string contentType, ReadOnlySpan<byte> body) => Send([.. HeadOf(method, path, contentType, body.Length), .. body]);
 
     public void Send(ReadOnlySpan<byte> bytes)
     {
@@ -79,6 +82,9 @@ internal sealed class HttpSocket : IDisposable
         start += Name.Length;
         return long.Parse(head.AsSpan(start, head.IndexOf('\r', start) - start), NumberStyles.None, CultureInfo.InvariantCulture);
     }
+
+    private byte[] HeadOf(string method, string path, string contentType, long length) =>
+        Encoding.ASCII.GetBytes($"{method} /api/v1{path} HTTP/1.1\r\n{_headers}Content-Type: {contentType}\r\nContent-Length: {length}\r\n\r\n");
 
     private void Fill(int from)
     {

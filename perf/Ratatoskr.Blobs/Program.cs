@@ -1,6 +1,6 @@
 // What blobs cost beside plain files, and what a busy document notices of them (docs/performance.md, "Blobs").
 //
-//   dotnet run -c Release --project perf/Ratatoskr.Blobs -- server=/tmp/ratatoskr/ratatoskr [size=1024] [files=10000] [rounds=3]
+//   dotnet run -c Release --project perf/Ratatoskr.Blobs -- server=/tmp/ratatoskr/ratatoskr [size=1024] [files=10000] [rounds=3] [beside=upload]
 //
 // Everything lies in one temporary folder (TMPDIR says where), so on one disk; client and server share all cores, as the yardstick has them.
 // The large file is in the page cache for copies and uploads alike; each round gives it another hash.
@@ -36,7 +36,7 @@ try
         ("AUTH_RATE_LIMIT_BANDWIDTH", "0"));
     Account account = await Account.CreateAsync(server.Port, "blobs", 1);
     Transfers transfers = new(server.Port, account.Token, options);
-    Measure(server, transfers);
+    if (options.Beside is null) Measure(server, transfers);
     MeasureWhileBusy(server, account, transfers);
     return 0;
 }
@@ -108,7 +108,7 @@ void MeasureWhileBusy(ServerUnderLoad server, Account account, Transfers transfe
         Edits("beside an upload", () => hash = transfers.Upload(large, out _));
         Edits("beside a download", () => transfers.Drain(hash));
         Edits("beside write, sync, rename of small files", () => PlainFiles.WriteSyncRename(files, options.Files, i => SmallFile(mark, i)));
-        Directory.Delete(files, recursive: true);
+        if (Directory.Exists(files)) Directory.Delete(files, recursive: true);
         Edits("beside small uploads", () => transfers.UploadSmall(options.Files, i => SmallFile(mark, i)));
     }
 
@@ -125,6 +125,7 @@ void MeasureWhileBusy(ServerUnderLoad server, Account account, Transfers transfe
 
     void Edits(string title, Action work)
     {
+        if (options.Beside is { } only && !title.EndsWith(only, StringComparison.Ordinal) && title != "alone") return;
         server.WaitUntilIdle();
         document.Begin();
         work();

@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using System.Runtime.InteropServices;
 using System.Security.Cryptography;
 using System.Text.Json;
 using Microsoft.Win32.SafeHandles;
@@ -6,7 +7,7 @@ using Microsoft.Win32.SafeHandles;
 namespace Ratatoskr.Blobs;
 
 /// <summary>The same bytes through the server.</summary>
-internal sealed class Transfers(int port, string token, BlobRunOptions options)
+internal sealed partial class Transfers(int port, string token, BlobRunOptions options)
 {
     private const int PieceBytes = 256 << 10;
 
@@ -82,20 +83,25 @@ internal sealed class Transfers(int port, string token, BlobRunOptions options)
             for (int i; (i = Interlocked.Increment(ref next)) < count;)
             {
                 byte[] bytes = bytesOf(i);
-                socket.SendHead("POST", "/blobs", "application/octet-stream", bytes.Length);
-                socket.Send(bytes);
+                socket.SendWhole("POST", "/blobs", "application/octet-stream", bytes);
                 socket.Answer();
             }
         });
     }
 
-    private static void OnThreads(int count, Action work)
+    // Of the calling thread, for 0 (PRIO_PROCESS): on Linux priorities are threads'.
+    [LibraryImport("libc", EntryPoint = "setpriority")]
+    [DefaultDllImportSearchPaths(DllImportSearchPath.SafeDirectories)]
+    private static partial int SetPriority(int which, int who, int priority);
+
+    private void OnThreads(int count, Action work)
     {
         Exception? failure = null;
         Thread[] threads = [.. Enumerable.Range(0, count).Select(_ => new Thread(() =>
         {
             try
             {
+                if (options.Niceness > 0) _ = SetPriority(0, 0, options.Niceness);
                 work();
             }
             catch (Exception e)

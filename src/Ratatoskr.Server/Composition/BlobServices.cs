@@ -5,6 +5,7 @@ using Microsoft.Extensions.Logging;
 using Ratatoskr.Engine.Blobs;
 using Ratatoskr.Engine.Storage;
 using Ratatoskr.Server.Configuration;
+using Ratatoskr.Storage;
 using Ratatoskr.Storage.Blobs;
 
 namespace Ratatoskr.Server.Composition;
@@ -18,9 +19,9 @@ internal sealed class BlobServices : IAsyncDisposable
     private readonly CancellationTokenSource _stop = new();
     private Task _collecting = Task.CompletedTask;
 
-    private BlobServices(ServerOptions options, AccountServices accounts, Meter meter, ILoggerFactory loggers)
+    private BlobServices(ServerOptions options, AccountServices accounts, RightOfWay way, Meter meter, ILoggerFactory loggers)
     {
-        _disk = new BlobDisk(new BlobDiskOptions { Folder = options.DataDirectory, Logger = loggers.CreateLogger("Ratatoskr.Storage") });
+        _disk = new BlobDisk(new BlobDiskOptions { Folder = options.DataDirectory, Way = way, Logger = loggers.CreateLogger("Ratatoskr.Storage") });
         _stage = new FileBlobStage(_disk);
         if (options.Accounts.Blobs.S3 is { } s3) _bucket = BucketOf(s3);
         Service = new BlobService(new BlobOptions
@@ -41,9 +42,9 @@ internal sealed class BlobServices : IAsyncDisposable
     public BlobService Service { get; }
 
     /// <summary>Mends what the last stop left, before anybody is served.</summary>
-    public static async Task<BlobServices> OpenAsync(ServerOptions options, AccountServices accounts, Meter meter, ILoggerFactory loggers, CancellationToken cancel)
+    public static async Task<BlobServices> OpenAsync(ServerOptions options, AccountServices accounts, RightOfWay way, Meter meter, ILoggerFactory loggers, CancellationToken cancel)
     {
-        BlobServices services = new(options, accounts, meter, loggers);
+        BlobServices services = new(options, accounts, way, meter, loggers);
         try
         {
             await services.Service.Uploads.RecoverAsync(cancel).ConfigureAwait(false);

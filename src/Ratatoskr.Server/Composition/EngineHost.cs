@@ -37,9 +37,11 @@ internal sealed class EngineHost(ServerOptions options) : IEngineHost, ISyncEndp
     public async Task StartAsync(ILoggerFactory loggers, IMeterFactory meters, CancellationToken cancel)
     {
         StoreMetrics metrics = new(meters);
+        RightOfWay way = new(TimeProvider.System);
         _store = await FasterChunkStore.OpenAsync(new FasterStoreOptions
         {
             Metrics = metrics,
+            Way = way,
             Folder = options.DataDirectory,
             Logger = loggers.CreateLogger("Ratatoskr.Storage"),
         }).ConfigureAwait(false);
@@ -74,7 +76,7 @@ internal sealed class EngineHost(ServerOptions options) : IEngineHost, ISyncEndp
         _engine.Metrics.Meter.ShowLevel("ratatoskr.control_log.waiting", "{change}", "changes of access that are not in force yet", () => control.Waiting);
         if (Accounts is null) return;
         Connect(Accounts, _engine);
-        Blobs = await BlobServices.OpenAsync(options, Accounts, _engine.Metrics.Meter, loggers, cancel).ConfigureAwait(false);
+        Blobs = await BlobServices.OpenAsync(options, Accounts, way, _engine.Metrics.Meter, loggers, cancel).ConfigureAwait(false);
     }
 
     public Task CommitAsync(CancellationToken cancel) => _engine!.CommitAsync(cancel);

@@ -92,6 +92,37 @@ public sealed class BlobDisk : IDisposable
         lock (_foldersGate) _folders.Add(folder);
     }
 
+    /// <summary>Writes a piece, and has the disk begin with it, so that little is left to a sync: others' commits would wait for that. On a thread of the disk.</summary>
+    internal void Write(IStoreFile file, ReadOnlySpan<byte> bytes, long offset)
+    {
+        file.Write(bytes, offset);
+        if (!Options.Way.IsClaimed)
+        {
+            file.StartWriting(offset, bytes.Length);
+            return;
+        }
+
+        for (int done = 0; done < bytes.Length; done += RightOfWay.StepBytes)
+        {
+            using RightOfWay.Turn turn = Options.Way.Enter();
+            file.WriteOut(offset + done, Math.Min(RightOfWay.StepBytes, bytes.Length - done));
+        }
+    }
+
+    /// <summary>Syncs a file, when it is its turn. On a thread of the disk.</summary>
+    internal void Sync(IStoreFile file)
+    {
+        using RightOfWay.Turn turn = Options.Way.Enter();
+        file.Sync();
+    }
+
+    /// <summary>As <see cref="Sync"/>, the names in a folder.</summary>
+    internal void SyncDirectory(string folder)
+    {
+        using RightOfWay.Turn turn = Options.Way.Enter();
+        Files.SyncDirectory(folder);
+    }
+
     /// <summary>Sees to it that bytes that are about to come do not eat into the reserve, together with those that others expect.</summary>
     /// <returns>To be disposed when they have come.</returns>
     /// <exception cref="StoreUnavailableException">They would.</exception>

@@ -32,6 +32,9 @@ public sealed record BlobDiskOptions
     /// <summary>Uploads whose map is kept in memory, each with two files open; of others it is read again.</summary>
     public int UploadsInMemoryMax { get; init; } = 256;
 
+    /// <summary>Shared with the documents of the same disk, whose commits go first.</summary>
+    public RightOfWay Way { get; init; } = new(TimeProvider.System);
+
     public ILogger Logger { get; init; } = NullLogger.Instance;
 
     public TimeProvider Time { get; init; } = TimeProvider.System;

@@ -146,19 +146,18 @@ internal sealed class BlobTakes(BlobDisk disk, StageNames names, BodyRoom bodies
         }
     }
 
-    private static bool Write(IStoreFile file, IncrementalHash hash, in ReadOnlySequence<byte> piece, long offset, PieceBuffers buffers)
+    private bool Write(IStoreFile file, IncrementalHash hash, in ReadOnlySequence<byte> piece, long offset, PieceBuffers buffers)
     {
         piece.CopyTo(buffers.First);
         ReadOnlySpan<byte> bytes = buffers.First.AsSpan(0, (int)piece.Length);
         hash.AppendData(bytes);
-        file.Write(bytes, offset);
-        file.StartWriting(offset, bytes.Length);
+        disk.Write(file, bytes, offset);
         return true;
     }
 
     private StagedBlob Seal(Guid id, IStoreFile file, BlobHash hash, long length)
     {
-        file.Sync();
+        disk.Sync(file);
         StagedBlob blob = new(id, hash, length, names.Sealed(id, hash));
         disk.Files.Move(names.Take(id), blob.Path);
         return blob;

@@ -15,6 +15,9 @@ internal sealed partial class DiskThreads(int threadsMax, int pieceBytes) : IDis
     private const int Niceness = 10;
     private const int OfThread = 0;
 
+    // SCHED_BATCH: woken, it takes the processor from nobody.
+    private const int BatchPolicy = 3;
+
     private static readonly TimeSpan IdleMax = TimeSpan.FromSeconds(10);
 
     private readonly object _gate = new();                        // also waited on
@@ -56,9 +59,18 @@ internal sealed partial class DiskThreads(int threadsMax, int pieceBytes) : IDis
 
     private void Run()
     {
-        if (OperatingSystem.IsLinux()) _ = SetPriority(OfThread, 0, Niceness);       // refused, it is a thread like others
+        Yield();
         PieceBuffers buffers = new(pieceBytes);
         while (Next() is { } job) job.Run(buffers);
+    }
+
+    // Refused, it is a thread like others.
+    private static void Yield()
+    {
+        if (!OperatingSystem.IsLinux()) return;
+        _ = SetPriority(OfThread, 0, Niceness);
+        int priority = 0;
+        _ = SetScheduler(0, BatchPolicy, in priority);
     }
 
     private Job? Next()
@@ -87,6 +99,11 @@ internal sealed partial class DiskThreads(int threadsMax, int pieceBytes) : IDis
     [LibraryImport("libc", EntryPoint = "setpriority")]
     [DefaultDllImportSearchPaths(DllImportSearchPath.SafeDirectories)]
     private static partial int SetPriority(int which, int who, int priority);
+
+    // sched_setscheduler(2); its parameters are one number.
+    [LibraryImport("libc", EntryPoint = "sched_setscheduler")]
+    [DefaultDllImportSearchPaths(DllImportSearchPath.SafeDirectories)]
+    private static partial int SetScheduler(int thread, int policy, in int priority);
 
     private abstract class Job
     {

@@ -67,7 +67,7 @@ public sealed class FileBlobStore : IBlobStore
         _disk.Prepare(folder);
         if (_disk.Files.Link(staged.Path, path, _disk.Options.Time.GetUtcNow()) != LinkOutcome.Linked && _disk.Files.Look(path)?.Length != staged.Length) return false;
         // Also when it was there: who put it may not have come to this yet.
-        _disk.Files.SyncDirectory(folder);
+        _disk.SyncDirectory(folder);
         return true;
     }
 
@@ -86,7 +86,7 @@ public sealed class FileBlobStore : IBlobStore
             throw;
         }
 
-        _disk.Files.SyncDirectory(folder);
+        _disk.SyncDirectory(folder);
         return true;
     }
 
@@ -98,11 +98,11 @@ public sealed class FileBlobStore : IBlobStore
         {
             int count = from.Read(buffers.First, offset);
             if (count == 0) throw new IOException($"a staged blob ends before its {staged.Length} bytes: {staged.Path}");
-            to.Write(buffers.First.AsSpan(0, count), offset);
+            _disk.Write(to, buffers.First.AsSpan(0, count), offset);
             offset += count;
         }
 
-        to.Sync();
+        _disk.Sync(to);
     }
 
     // Another failure than the one that brought us here helps nobody; the next start removes it.

@@ -104,9 +104,8 @@ internal sealed class StagedUpload(BlobDisk disk, StageNames names, ConcurrentDi
     /// <summary>Writes a part of a chunk that was begun. On a thread of the disk.</summary>
     public void Write(ReadOnlySpan<byte> bytes, long offset)
     {
-        _part!.Write(bytes, offset);
-        _part.StartWriting(offset, bytes.Length);
-        if (!_part.HasFailed) return;
+        disk.Write(_part!, bytes, offset);
+        if (!_part!.HasFailed) return;
 
         // Only this handle has been told: whoever opens the file again, another process too, must not believe the map.
         _map!.Write(new byte[ChunkMap.HeaderSize], 0);
@@ -203,7 +202,7 @@ internal sealed class StagedUpload(BlobDisk disk, StageNames names, ConcurrentDi
             {
                 await disk.RunAsync("sealing an upload", _ =>
                 {
-                    disk.Files.SyncDirectory(names.Folder);
+                    disk.SyncDirectory(names.Folder);
                     return _isSealDurable = true;
                 }).ConfigureAwait(false);
             }
@@ -412,7 +411,7 @@ internal sealed class StagedUpload(BlobDisk disk, StageNames names, ConcurrentDi
         if (_hash.Next < shape.ChunkCount) throw new IOException($"an upload of {shape.Size} bytes ends before: {names.Part(shape.Id)}");
         try
         {
-            _part!.Sync();
+            disk.Sync(_part!);
         }
         catch (IOException)
         {
@@ -461,7 +460,7 @@ internal sealed class StagedUpload(BlobDisk disk, StageNames names, ConcurrentDi
                 uint sum = uint.MaxValue;
                 bool whole = ReadChunk(index, buffers.First, piece =>
                 {
-                    part.Write(piece, offset);
+                    disk.Write(part, piece, offset);
                     offset += piece.Length;
                     sum = Crc32C.Append(sum, piece);
                 });

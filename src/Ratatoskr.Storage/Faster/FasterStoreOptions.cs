@@ -60,6 +60,9 @@ public sealed record FasterStoreOptions
     /// </summary>
     public bool AcceptDamagedJournal { get; init; }
 
+    /// <summary>Shared with blobs on the same disk; null: there are none.</summary>
+    public RightOfWay? Way { get; init; }
+
     /// <summary>Counts; null: nobody wants to know.</summary>
     public StoreMetrics? Metrics { get; init; }
 

@@ -386,6 +386,8 @@ internal sealed class PowerCutFiles : IStoreFiles
             }
         }
 
+        public void WriteOut(long offset, long length) => StartWriting(offset, length);
+
         public void Sync()
         {
             lock (files._gate)

@@ -12,6 +12,7 @@ internal sealed partial class DiskFiles : IStoreFiles
 {
     private const int ReadOnlyDirectory = 0x10000;   // O_RDONLY | O_DIRECTORY (Linux)
     private const uint WaitThenStart = 1 | 2;        // SYNC_FILE_RANGE_WAIT_BEFORE, SYNC_FILE_RANGE_WRITE
+    private const uint StartAndWait = 1 | 2 | 4;     // … SYNC_FILE_RANGE_WAIT_AFTER
 
     public static readonly DiskFiles Instance = new();
 
@@ -153,11 +154,11 @@ internal sealed partial class DiskFiles : IStoreFiles
 
         public void StartWriting(long offset, long length)
         {
-            if (!OperatingSystem.IsLinux()) return;
             long before = Math.Min(offset, length);
-            if (SyncFileRange(handle, offset - before, before + length, WaitThenStart) != 0 && Marshal.GetLastPInvokeError() is not (InvalidArgument or NoSuchCall) and int error)
-                Interlocked.CompareExchange(ref _failure, error, 0);
+            SyncRange(offset - before, before + length, WaitThenStart);
         }
+
+        public void WriteOut(long offset, long length) => SyncRange(offset, length, StartAndWait);
 
         public bool HasFailed => Volatile.Read(ref _failure) != 0;
 
@@ -169,6 +170,13 @@ internal sealed partial class DiskFiles : IStoreFiles
         }
 
         public void Dispose() => handle.Dispose();
+
+        private void SyncRange(long offset, long length, uint flags)
+        {
+            if (!OperatingSystem.IsLinux()) return;
+            if (SyncFileRange(handle, offset, length, flags) != 0 && Marshal.GetLastPInvokeError() is not (InvalidArgument or NoSuchCall) and int error)
+                Interlocked.CompareExchange(ref _failure, error, 0);
+        }
     }
 
     // .NET takes flock(LOCK_EX | LOCK_NB) for FileShare.None on Unix; the kernel drops it when the process dies.

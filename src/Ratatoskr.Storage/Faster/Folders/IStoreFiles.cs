@@ -90,6 +90,9 @@ internal interface IStoreFile : IDisposable
     /// </summary>
     void StartWriting(long offset, long length);
 
+    /// <summary>Has the disk write what was written here, and waits until it has: they are not durable yet, but nothing of them is on its way any more. Failures as with <see cref="StartWriting"/>.</summary>
+    void WriteOut(long offset, long length);
+
     /// <summary>The disk could not write something of this file, wherever in it: nothing that was not synced before can be trusted, however well it reads.</summary>
     bool HasFailed { get; }
 

@@ -24,6 +24,7 @@ internal sealed class Journal : IDisposable
     private readonly FasterLog _log;
     private readonly byte[] _scratch;
     private readonly StoreMetrics? _metrics;
+    private readonly RightOfWay? _way;
     private readonly long _segmentBytes;
     private long _lastEntry;
     private long _committedTail;
@@ -31,7 +32,7 @@ internal sealed class Journal : IDisposable
     private Journal(DataFolder folder, FasterStoreOptions options)
     {
         _folder = folder;
-        _metrics = options.Metrics;
+        (_metrics, _way) = (options.Metrics, options.Way);
         _segmentBytes = options.JournalSegmentBytes;
         _scratch = GC.AllocateUninitializedArray<byte>(options.PageBytes);
         Incarnation = folder.NextIncarnation();
@@ -108,10 +109,19 @@ internal sealed class Journal : IDisposable
         using Activity? span = StoreMetrics.Traces.StartActivity("commit");
         long start = Stopwatch.GetTimestamp();
         _commits.LastEntry = _lastEntry;
-        Task commit = _log.CommitAsync().AsTask();
-        if (!commit.IsCompleted) Task.WaitAny(commit, _commits.Failed);
-        if (!commit.IsCompleted) _commits.Failed.GetAwaiter().GetResult();
-        commit.GetAwaiter().GetResult();
+        _way?.BeginCommit();
+        try
+        {
+            Task commit = _log.CommitAsync().AsTask();
+            if (!commit.IsCompleted) Task.WaitAny(commit, _commits.Failed);
+            if (!commit.IsCompleted) _commits.Failed.GetAwaiter().GetResult();
+            commit.GetAwaiter().GetResult();
+        }
+        finally
+        {
+            _way?.EndCommit();
+        }
+
         _metrics?.Committed(Stopwatch.GetElapsedTime(start));
         LastCommitted = _lastEntry;
         _committedTail = _log.TailAddress;
