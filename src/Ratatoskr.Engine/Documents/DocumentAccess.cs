@@ -126,6 +126,7 @@ internal sealed class DocumentAccess(DocumentActor document, Shard shard)
         if (link.Decision.Exists) effects.SendError(shard, link.Session, ErrorCodes.PermissionDenied, "Read access required", document.Id);
         else effects.SendError(shard, link.Session, ErrorCodes.DocumentNotFound, "Document must be created via API before syncing", document.Id);
         effects.SendUnavailable(shard, link.Session, document.Id);
+        shard.CountAbsent(link.Session);
     }
 
     // Nobody waits for ever: the peer is told, and heard again as soon as it can be decided about.

@@ -104,9 +104,6 @@ internal sealed class DocumentActor
     /// <summary>Nothing of it is in memory, or there is nothing of it.</summary>
     public bool IsEmpty => Content is null or { Graph.Count: 0 };
 
-    /// <summary>What is in memory is nothing, and only one peer has asked for it: not worth keeping.</summary>
-    public bool HoldsNothing => Links.Count == 1 && CanEvict && Content is { Graph.Count: 0, Damage: null, Quarantine: null, Queue: null or { Count: 0 } };
-
     /// <summary>A worker, or a message that waits for one, depends on the content as it is.</summary>
     public bool IsBusy => _busy > 0;
 

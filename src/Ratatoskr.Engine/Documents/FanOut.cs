@@ -20,7 +20,6 @@ internal sealed class FanOut(Shard shard)
     private readonly SharedBuffer?[] _bodies = new SharedBuffer?[SharedMax + 1];
     private readonly SharedBufferWriter _writer = new();
     private int _next;
-    private bool _toldOfNothing;
 
     /// <summary>After an exception: nothing half written may get into the next message.</summary>
     public void Reset()
@@ -34,7 +33,6 @@ internal sealed class FanOut(Shard shard)
         if (document.IsLent) return;                                      // listed again when it is back
         document.Writes.Store(effects);
         List<PeerLink> dirty = document.DirtyLinks;
-        _toldOfNothing = false;
         for (int i = 0; i < dirty.Count; i++)
         {
             PeerLink link = dirty[i];
@@ -45,7 +43,6 @@ internal sealed class FanOut(Shard shard)
         dirty.Clear();
         document.Content?.DropRecreated();                                // whoever needed them has them, or asks again
         ReleaseBodies();
-        if (_toldOfNothing && document.HoldsNothing) document.Evict();      // ids can be made up faster than anything else
     }
 
     private void ReleaseBodies()
@@ -94,7 +91,7 @@ internal sealed class FanOut(Shard shard)
             if (document.HasProvider() && now < link.WantsUntil) return;  // marked again by the provider's answer, its end, or time
             link.Wants = false;
             effects.SendUnavailable(shard, link.Session, document.Id);
-            _toldOfNothing = true;
+            shard.CountAbsent(link.Session);
         }
 
         if (content.Graph.Count == 0 && !link.Provides && !link.MustAsk)

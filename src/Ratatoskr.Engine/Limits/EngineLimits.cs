@@ -137,6 +137,9 @@ public sealed record EngineLimits
     /// <summary>Whole documents and resets sent at once to one peer for one document; further ones wait a second each.</summary>
     public int WholeDocumentBurst { get; init; } = 8;
 
+    /// <summary>Documents that are not there, or not for it, that a session may ask a shard for within a second; then it is not read from until the next.</summary>
+    public int AbsentDocumentsPerSecond { get; init; } = 1_000;
+
     /// <summary>Ephemeral messages kept for a slow reader; the oldest is dropped.</summary>
     public int EphemeralRingCount { get; init; } = 64;
 

@@ -32,6 +32,11 @@ internal sealed class SessionBacklog : IBufferAccount
         if (Interlocked.Add(ref _unhandled, -bytes - MessageOverhead) == 0 && Volatile.Read(ref _room) is not null) Interlocked.Exchange(ref _room, null)?.TrySetResult();
     }
 
+    /// <summary>It has no room until <see cref="Continue"/>. Calls pair.</summary>
+    public void Halt() => Posted(UnhandledMax);
+
+    public void Continue() => Handled(UnhandledMax);
+
     /// <summary>Completes when it may send on: at once, unless too much of it waits in mailboxes; then when all of that is handled.</summary>
     public ValueTask RoomAsync()
     {

@@ -41,6 +41,7 @@ internal sealed class Shard
     private readonly Queue<DocumentActor> _resuming = new();
     private readonly Queue<DocumentActor> _ticking = new();
     private readonly Queue<PeerLink> _closing = new();
+    private readonly List<PeerSession> _halted = [];
     private readonly FanOut _fanOut;
     private readonly EphemeralRelay _ephemeral;
     private readonly long _budget;
@@ -436,6 +437,15 @@ internal sealed class Shard
         return link;
     }
 
+    /// <summary>A peer was told that a document is not there, or not for it. Ids can be made up faster than anything else: who asks for many such waits for the next second.</summary>
+    public void CountAbsent(PeerSession session)
+    {
+        if (session.Slots[Index] is not { } slot || !slot.CountAbsent(Now, Limits)) return;
+        Metrics.SessionHalted();
+        session.Backlog.Halt();
+        _halted.Add(session);
+    }
+
     /// <summary>Its session has left and nothing of it waits any more.</summary>
     public void CloseLater(PeerLink link) => _closing.Enqueue(link);
 
@@ -506,6 +516,8 @@ internal sealed class Shard
 
     private void Tick(Timestamp now, IEffects effects)
     {
+        foreach (PeerSession session in _halted) session.Backlog.Continue();
+        _halted.Clear();
         foreach (DocumentActor document in _retry) document.Writes.Retry(effects);
         _retry.Clear();
         if (_ticking.Count > 0) return;                           // more than a second for all: it goes on

@@ -70,22 +70,6 @@ public sealed class EvictionTests
     }
 
     [Fact]
-    public void Of_a_document_that_nobody_has_nothing_stays_when_that_has_been_said()
-    {
-        using HookedServer server = new(new EngineLimits());
-        TestPeer ann = server.Connect("ann"), bob = server.Connect("bob");
-        ann.Open(Doc);
-        server.Settle();
-        Assert.Equal(1, ann.Unavailables);
-        Assert.Null(server.Inner.Engine.ContentOf(Doc));
-
-        bob.Open(Doc);
-        bob.Edit(Doc, "there it is");
-        server.Settle();
-        Assert.Equal(1, ann[Doc].Graph.Count);
-    }
-
-    [Fact]
     public void Many_documents_under_a_tight_budget_all_stay_right()
     {
         using TestServer server = new(new EngineLimits { MemoryBudgetBytes = 60_000 });

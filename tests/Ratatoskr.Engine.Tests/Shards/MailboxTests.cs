@@ -56,6 +56,42 @@ public sealed class MailboxTests
     }
 
     [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public async Task Who_asks_for_many_documents_that_are_not_there_waits_for_the_next_second(bool stays)
+    {
+        const int Most = 10;
+        using TestServer server = new(new EngineLimits { AbsentDocumentsPerSecond = Most });
+        TestPeer ann = server.Connect("ann"), bob = server.Connect("bob");
+        bob.Open(Doc);
+        server.Settle();
+        server.Time.Advance(400);                             // ticks come when they come
+        for (int second = 0; second < 3; second++)
+        {
+            Task last = Task.CompletedTask;
+            int asked = 0;
+            for (; last.IsCompleted && asked <= Most; asked++)
+            {
+                ann.Open(TestServer.Document($"made up {second} {asked}"));
+                last = ann.Session!.ReceiveAsync(ann.Outbox.Dequeue()).AsTask();
+                server.Scheduler.RunAll();
+            }
+
+            Assert.Equal(Most, asked);
+            Assert.False(last.IsCompleted);
+            bob.Edit(Doc, "as ever");
+            server.Settle();
+            Assert.Equal(second + 1, server.StoredChanges(Doc).Count);
+
+            if (!stays) ann.Disconnect();
+            server.Time.Advance(second == 0 ? 600 : 1_000);
+            server.Scheduler.RunAll();
+            await last;
+            if (!stays) return;
+        }
+    }
+
+    [Theory]
     [InlineData(false)]
     [InlineData(true)]
     public void What_waited_for_its_document_counts_after_leaving_too_and_nothing_is_kept(bool loadFails)
