@@ -1,16 +1,15 @@
 using System.Runtime.InteropServices;
+using Ratatoskr.Storage.Threads;
 
 namespace Ratatoskr.Storage.Blobs;
 
 /// <summary>
-/// Threads for what waits for a disk or hashes for long, so that none of the pool's, which serve documents, are taken for it; and they yield to those: beside an upload on two
-/// cores an edit is as fast as alone, without it took half as long again. Each has its own buffers. Started when there is work and nobody free; one that had none for a while ends.
+/// Threads for what waits for a disk or hashes for long, and they yield to those that serve documents: beside an upload on two cores an edit is as fast as alone, without it took half
+/// as long again. Each has its own buffers.
 /// </summary>
 /// <remarks>Safe on any thread. The queue is as long as callers wait.</remarks>
-internal sealed partial class DiskThreads(int threadsMax, int pieceBytes) : IDisposable
+internal sealed partial class DiskThreads(int threadsMax, int pieceBytes) : TransientThreads<DiskThreads.Job>(threadsMax, "blobs"), IDisposable
 {
-    private const int StackBytes = 256 << 10;
-
     // Of 19: about a tenth of an ordinary thread's share when both want to run. The disk's schedulers follow it, those that know priorities.
     private const int Niceness = 10;
     private const int OfThread = 0;
@@ -18,46 +17,19 @@ internal sealed partial class DiskThreads(int threadsMax, int pieceBytes) : IDis
     // SCHED_BATCH: woken, it takes the processor from nobody.
     private const int BatchPolicy = 3;
 
-    private static readonly TimeSpan IdleMax = TimeSpan.FromSeconds(10);
-
-    private readonly object _gate = new();                        // also waited on
-    private readonly Queue<Job> _jobs = [];
-    private int _threads;
-    private int _idle;
-    private bool _isClosed;
-
     /// <summary>Runs on one of the threads. What it throws comes back.</summary>
     /// <exception cref="StoreUnavailableException">Closed.</exception>
     public Task<TResult> RunAsync<TResult>(Func<PieceBuffers, TResult> work)
     {
         Job<TResult> job = new(work);
-        lock (_gate)
-        {
-            if (_isClosed) throw new StoreUnavailableException("the blobs' folder is closed");
-            _jobs.Enqueue(job);
-            if (_idle < _jobs.Count && _threads < threadsMax)
-            {
-                _threads++;
-                new Thread(Run, StackBytes) { IsBackground = true, Name = "blobs" }.Start();
-            }
-
-            Monitor.Pulse(_gate);
-        }
-
+        if (!TryAdd(job)) throw new StoreUnavailableException("the blobs' folder is closed");
         return job.Result;
     }
 
     /// <summary>What is queued is still done.</summary>
-    public void Dispose()
-    {
-        lock (_gate)
-        {
-            _isClosed = true;
-            Monitor.PulseAll(_gate);
-        }
-    }
+    public void Dispose() => Close();
 
-    private void Run()
+    protected override void Live()
     {
         Yield();
         PieceBuffers buffers = new(pieceBytes);
@@ -73,28 +45,6 @@ internal sealed partial class DiskThreads(int threadsMax, int pieceBytes) : IDis
         _ = SetScheduler(0, BatchPolicy, in priority);
     }
 
-    private Job? Next()
-    {
-        lock (_gate)
-        {
-            bool woken = true;
-            while (_jobs.Count == 0)
-            {
-                if (_isClosed || !woken)
-                {
-                    _threads--;
-                    return null;
-                }
-
-                _idle++;
-                woken = Monitor.Wait(_gate, IdleMax);
-                _idle--;
-            }
-
-            return _jobs.Dequeue();
-        }
-    }
-
     // Of the calling thread, for 0: on Linux priorities are threads'.
     [LibraryImport("libc", EntryPoint = "setpriority")]
     [DefaultDllImportSearchPaths(DllImportSearchPath.SafeDirectories)]
@@ -105,7 +55,7 @@ internal sealed partial class DiskThreads(int threadsMax, int pieceBytes) : IDis
     [DefaultDllImportSearchPaths(DllImportSearchPath.SafeDirectories)]
     private static partial int SetScheduler(int thread, int policy, in int priority);
 
-    private abstract class Job
+    internal abstract class Job
     {
         public abstract void Run(PieceBuffers buffers);
     }
