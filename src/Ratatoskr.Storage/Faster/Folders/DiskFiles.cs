@@ -106,7 +106,7 @@ internal sealed partial class DiskFiles : IStoreFiles
         }
     }
 
-    public IDevice OpenDevice(string path) => new ManagedLocalStorageDevice(path);
+    public IDevice OpenDevice(string path) => new FileDevice(path);
 
     public IDevice OpenJournalDevice(string path) => new JournalDevice(path);
 
