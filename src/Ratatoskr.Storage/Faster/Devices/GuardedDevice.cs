@@ -88,6 +88,7 @@ internal class GuardedDevice(string path, IDevice files, TimeSpan? writeAgainAft
     public override void ReadAsync(int segmentId, ulong sourceAddress, IntPtr destinationAddress, uint readLength, DeviceIOCompletionCallback callback, object context)
     {
         ReadScope? scope = ReadScope.Current;
+        scope?.Begin();
         files.ReadAsync(
             segmentId,
             sourceAddress,
@@ -97,7 +98,7 @@ internal class GuardedDevice(string path, IDevice files, TimeSpan? writeAgainAft
             {
                 Blank(destinationAddress, error == 0 ? bytes : 0, readLength);
                 Exception? fault = error != 0
-                    ? new IOException($"reading {readLength} bytes at {sourceAddress} of {NameOf(segmentId)} failed with error {error}")
+                    ? FaultOf("reading", readLength, sourceAddress, segmentId, error)
                     : Inspect(segmentId, sourceAddress, destinationAddress, readLength);
                 if (fault is not null)
                 {
@@ -108,7 +109,8 @@ internal class GuardedDevice(string path, IDevice files, TimeSpan? writeAgainAft
                     _recoversBadly |= _recovers && fault is not StoreDamagedException;
                 }
 
-                callback(0, readLength, context);
+                if (scope is null) callback(0, readLength, context);
+                else scope.End(callback, readLength, context);
             },
             context);
     }
@@ -141,6 +143,8 @@ internal class GuardedDevice(string path, IDevice files, TimeSpan? writeAgainAft
 
     protected string NameOf(int segment) => GetSegmentFilename(FileName, segment);
 
+    private IOException FaultOf(string operation, uint length, ulong address, int segment, uint error) => new($"{operation} {length} bytes at {address} of {NameOf(segment)} failed with error {error}");
+
     private static unsafe void Blank(IntPtr buffer, uint from, uint until)
     {
         if (from < until) new Span<byte>((byte*)buffer + from, (int)(until - from)).Clear();
@@ -166,7 +170,7 @@ internal class GuardedDevice(string path, IDevice files, TimeSpan? writeAgainAft
                 return;
             }
 
-            Volatile.Write(ref device._writeFault, new IOException($"writing {length} bytes at {address} of {device.NameOf(segment)} failed with error {error}"));
+            Volatile.Write(ref device._writeFault, device.FaultOf("writing", length, address, segment, error));
             if (!_hasFailed) Interlocked.Increment(ref device._failing);
             _hasFailed = true;
             _again ??= new Timer(static write => ((Write)write!).Start(), this, Timeout.Infinite, Timeout.Infinite);

@@ -84,7 +84,10 @@ internal sealed class DocumentTable : IDisposable
         }
     }
 
-    public TableSession NewSession() => new(_table.For(new TableFunctions()).NewSession<TableFunctions>(), this);
+    public TableSession NewSession() => new(this);
+
+    /// <summary>For a <see cref="TableSession"/>.</summary>
+    public ClientSession<SpanByte, SpanByte, SpanByte, RecordTarget, int, TableFunctions> OpenSession() => _table.For(new TableFunctions()).NewSession<TableFunctions>();
 
     /// <summary>
     /// Begins a checkpoint of all that is in the table; the task ends when its data are on disk. To be called between two groups:

@@ -12,18 +12,21 @@ internal sealed unsafe class TableSession : IDisposable
 {
     private const int TriesMax = 3;   // of a read that the disk does not answer
 
-    private readonly ClientSession<SpanByte, SpanByte, SpanByte, RecordTarget, int, TableFunctions> _session;
+    // FASTER's count of answers, of which only its own waiting takes off (ReadScope), would fail at 2³¹.
+    private const long ReadsPerSession = 1 << 30;
+
     private readonly DocumentTable _table;
     private readonly byte[] _key = GC.AllocateArray<byte>(RecordKey.SizeMax, pinned: true);
     private byte[] _value = GC.AllocateUninitializedArray<byte>(1024, pinned: true);
-    private readonly ReadScope _scope = ReadScope.Enter();
+    private readonly ReadScope _scope = new();
+    private ClientSession<SpanByte, SpanByte, SpanByte, RecordTarget, int, TableFunctions> _session;
+    private long _readsMax = ReadsPerSession;
     private int _keyLength;
 
-    /// <summary>To be called on the thread that reads.</summary>
-    public TableSession(ClientSession<SpanByte, SpanByte, SpanByte, RecordTarget, int, TableFunctions> session, DocumentTable table)
+    public TableSession(DocumentTable table)
     {
-        _session = session;
         _table = table;
+        _session = table.OpenSession();
     }
 
     /// <summary>Reads one record, from disk if need be; <paramref name="target"/> says what came.</summary>
@@ -51,12 +54,28 @@ internal sealed unsafe class TableSession : IDisposable
     public void StartRead(RecordKind kind, DocumentId id, ulong number, int part, RecordTarget target)
     {
         target.Reset(target.Into);
+        _scope.Enter();
         SpanByte key = Key(kind, id, number, part);
         SpanByte input = default;
         _session.Read(ref key, ref input, ref target);
     }
 
-    public void CompleteReads() => _session.CompletePending(wait: true);
+    /// <exception cref="StoreDamagedException">FASTER cannot do anything with what one has given.</exception>
+    public void CompleteReads()
+    {
+        _scope.Enter();
+        while (!_session.CompletePending(wait: false))
+        {
+            if (_scope.Wait() is not { } fault) continue;
+            _session = _table.OpenSession();                      // the one before waits for an answer: it cannot be disposed of
+            throw new StoreDamagedException($"a record of the table is damaged: {fault.Message}", fault);
+        }
+
+        if (_scope.Begun < _readsMax) return;
+        _readsMax = _scope.Begun + ReadsPerSession;
+        _session.Dispose();
+        _session = _table.OpenSession();
+    }
 
     /// <summary>The place to put a payload of this length for an upsert; valid until the next call.</summary>
     public Span<byte> Payload(int length)
@@ -100,7 +119,7 @@ internal sealed unsafe class TableSession : IDisposable
     private void Upsert(ref SpanByte key, SpanByte value)
     {
         Status status = _session.Upsert(ref key, ref value);
-        if (status.IsPending) _session.CompletePending(wait: true);
+        if (status.IsPending) CompleteReads();
         Debug.Assert(_table.TailAddress % RecordValue.RecordAlignment == 0, "a record of a size that a scan cannot pass");
     }
 
