@@ -9,8 +9,9 @@ namespace Ratatoskr.Storage.Faster.Devices;
 /// meanwhile <see cref="WriteFault"/> says why, and the store refuses what is new. Only FasterLog's commits look at errors of writes.
 /// </summary>
 /// <param name="writeAgainAfter">null: failed writes are FASTER's to handle.</param>
+/// <param name="failed">Is told of those.</param>
 /// <remarks>FASTER calls it from its threads.</remarks>
-internal class GuardedDevice(string path, IDevice files, TimeSpan? writeAgainAfter) : StorageDeviceBase(path, SectorBytes, -1)
+internal class GuardedDevice(string path, IDevice files, TimeSpan? writeAgainAfter, Action<Exception>? failed = null) : StorageDeviceBase(path, SectorBytes, -1)
 {
     private const int SectorBytes = 512;   // what the managed device assumes on Linux
 
@@ -79,6 +80,7 @@ internal class GuardedDevice(string path, IDevice files, TimeSpan? writeAgainAft
                 (error, bytes, _) =>
                 {
                     Interlocked.Decrement(ref _underWay);
+                    if (error != 0) failed?.Invoke(FaultOf("writing", numBytesToWrite, destinationAddress, segmentId, error));
                     callback(error, bytes, context);
                 },
                 context);

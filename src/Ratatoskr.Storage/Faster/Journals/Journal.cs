@@ -37,8 +37,8 @@ internal sealed class Journal : IDisposable
         _scratch = GC.AllocateUninitializedArray<byte>(options.PageBytes);
         Incarnation = folder.NextIncarnation();
         string path = Path.Combine(folder.Journal, "journal");
-        _device = new GuardedDevice(path, folder.Files.OpenJournalDevice(path), writeAgainAfter: null);
         _commits = new JournalCommits(folder.Files, folder.Journal, options.JournalSegmentBytes);
+        _device = new GuardedDevice(path, folder.Files.OpenJournalDevice(path), writeAgainAfter: null, _commits.Fail);
         _log = new FasterLog(new FasterLogSettings
         {
             LogDevice = _device,
@@ -103,7 +103,7 @@ internal sealed class Journal : IDisposable
     }
 
     /// <summary>Returns when everything enqueued is durable.</summary>
-    /// <exception cref="FasterException">The device failed; nothing can be said about what was enqueued, and this journal is of no more use.</exception>
+    /// <exception cref="IOException">The device failed; nothing can be said about what was enqueued, and this journal is of no more use.</exception>
     public void Commit()
     {
         using Activity? span = StoreMetrics.Traces.StartActivity("commit");
@@ -112,10 +112,9 @@ internal sealed class Journal : IDisposable
         _way?.BeginCommit();
         try
         {
-            Task commit = _log.CommitAsync().AsTask();
-            if (!commit.IsCompleted) Task.WaitAny(commit, _commits.Failed);
-            if (!commit.IsCompleted) _commits.Failed.GetAwaiter().GetResult();
-            commit.GetAwaiter().GetResult();
+            long tail = _log.TailAddress;
+            _log.Commit();
+            if (_log.TailAddress != tail) _commits.Wait(_log.TailAddress);      // a commit has a record of its own; without one there was nothing to commit
         }
         finally
         {

@@ -27,13 +27,15 @@ internal sealed class JournalCommits : ILogCommitManager
     private readonly long _segmentBytes;
     private readonly IStoreFile _file;
     private readonly byte[] _slot = new byte[SlotSize];
-    private readonly TaskCompletionSource _failed = new(TaskCreationOptions.RunContinuationsAsynchronously);
+    private readonly object _gate = new();                        // also waited on
     private readonly byte[]? _recovered;
     private readonly long _recoveredNumber;
     private readonly byte[] _confirmed = new byte[SlotSize];
     private long _begin;
     private long _segmentSynced = -1;
     private int _next;
+    private long _until;
+    private Exception? _failure;
 
     public JournalCommits(IStoreFiles files, string folder, long segmentBytes)
     {
@@ -57,8 +59,29 @@ internal sealed class JournalCommits : ILogCommitManager
     /// <summary>The newest entry that the coming commit covers.</summary>
     public long LastEntry { get; set; }
 
-    /// <summary>Faults when a slot could not be written. FASTER would not tell: its commit simply never ends.</summary>
-    public Task Failed => _failed.Task;
+    /// <summary>
+    /// Returns when the commit that ends at this address is complete, the names of its files included. FASTER takes it for complete before they are, and never when they cannot be;
+    /// and who waits with it is woken by way of the thread pool twice.
+    /// </summary>
+    /// <exception cref="IOException">It cannot be completed.</exception>
+    public void Wait(long until)
+    {
+        lock (_gate)
+        {
+            while (_until < until && _failure is null) Monitor.Wait(_gate);
+            if (_failure is { } failure) throw new IOException($"the commit has failed: {failure.Message}", failure);
+        }
+    }
+
+    /// <summary>The coming commit cannot be completed, nor can any other.</summary>
+    public void Fail(Exception reason)
+    {
+        lock (_gate)
+        {
+            _failure = reason;
+            Monitor.PulseAll(_gate);
+        }
+    }
 
     /// <summary>The commit that was written last is complete.</summary>
     public void Confirm() => _slot.CopyTo(_confirmed, 0);
@@ -96,16 +119,24 @@ internal sealed class JournalCommits : ILogCommitManager
             BinaryPrimitives.WriteUInt32LittleEndian(_slot, Crc32C.Compute(_slot.AsSpan(4)));
             _file.Write(_slot, _next * SlotSize);
             _next = 1 - _next;
-            if (beginAddress == _begin) return;
-            // In both: the other slot would point at removed files, should this one be damaged.
-            _file.Write(_slot, _next * SlotSize);
-            _file.Sync();
-            _begin = beginAddress;
+            if (beginAddress != _begin)
+            {
+                // In both: the other slot would point at removed files, should this one be damaged.
+                _file.Write(_slot, _next * SlotSize);
+                _file.Sync();
+                _begin = beginAddress;
+            }
         }
         catch (Exception e)
         {
-            _failed.TrySetException(e);
+            Fail(e);
             throw;
+        }
+
+        lock (_gate)
+        {
+            _until = untilAddress;
+            Monitor.PulseAll(_gate);
         }
     }
 
