@@ -20,7 +20,7 @@ public sealed class FlippedBitTests : IDisposable
     private const int FrameSize = 12;                    // FASTER's, before each entry of the journal
     private static readonly int BitsPerFile = Number("FLIPPED_BITS", 2);
     private static readonly int Seed = Number("FLIPPED_BITS_SEED", 1);
-    private static readonly TimeSpan Patience = TimeSpan.FromMinutes(3);
+    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(60);
 
     private readonly StoreFolder _folder = new();
     private readonly Dictionary<DocumentId, string> _content = [];
