@@ -1,7 +1,7 @@
 using System.Collections.Concurrent;
 using System.IO.Pipelines;
-using System.Runtime.InteropServices;
 using Ratatoskr.Engine.Shards;
+using Ratatoskr.Storage.Threads;
 
 namespace Ratatoskr.Server.Composition;
 
@@ -10,12 +10,8 @@ namespace Ratatoskr.Server.Composition;
 /// the others leave of the processors, so that on a small machine a small edit need not wait for their time slices.
 /// </summary>
 /// <remarks>Safe on any thread. Its queue is bounded by its users: workers' queues schedule themselves as often as they may run at once, connections once each.</remarks>
-internal sealed partial class YieldingThreads : PipeScheduler, IWorkScheduler, IDisposable
+internal sealed class YieldingThreads : PipeScheduler, IWorkScheduler, IDisposable
 {
-    // Of 19: about a tenth of an ordinary thread's share when both want to run.
-    private const int Niceness = 10;
-    private const int OfThread = 0;
-
     [ThreadStatic]
     private static bool s_isOne;
 
@@ -55,15 +51,10 @@ internal sealed partial class YieldingThreads : PipeScheduler, IWorkScheduler, I
 
     private void Run()
     {
-        if (OperatingSystem.IsLinux()) _ = SetPriority(OfThread, 0, Niceness);      // refused, it is a thread like others
+        Niceness.Yield();
         s_isOne = true;
         foreach (IThreadPoolWorkItem work in _work.GetConsumingEnumerable()) work.Execute();
     }
-
-    // Of the calling thread, for 0: on Linux priorities are threads'.
-    [LibraryImport("libc", EntryPoint = "setpriority")]
-    [DefaultDllImportSearchPaths(DllImportSearchPath.SafeDirectories)]
-    private static partial int SetPriority(int which, int who, int priority);
 
     private sealed class Call(Action<object?> action, object? state) : IThreadPoolWorkItem
     {

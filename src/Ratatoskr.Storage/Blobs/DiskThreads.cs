@@ -1,4 +1,3 @@
-using System.Runtime.InteropServices;
 using Ratatoskr.Storage.Threads;
 
 namespace Ratatoskr.Storage.Blobs;
@@ -8,15 +7,8 @@ namespace Ratatoskr.Storage.Blobs;
 /// as long again. Each has its own buffers.
 /// </summary>
 /// <remarks>Safe on any thread. The queue is as long as callers wait.</remarks>
-internal sealed partial class DiskThreads(int threadsMax, int pieceBytes) : TransientThreads<DiskThreads.Job>(threadsMax, "blobs"), IDisposable
+internal sealed class DiskThreads(int threadsMax, int pieceBytes) : TransientThreads<DiskThreads.Job>(threadsMax, "blobs"), IDisposable
 {
-    // Of 19: about a tenth of an ordinary thread's share when both want to run. The disk's schedulers follow it, those that know priorities.
-    private const int Niceness = 10;
-    private const int OfThread = 0;
-
-    // SCHED_BATCH: woken, it takes the processor from nobody.
-    private const int BatchPolicy = 3;
-
     /// <summary>Runs on one of the threads. What it throws comes back.</summary>
     /// <exception cref="StoreUnavailableException">Closed.</exception>
     public Task<TResult> RunAsync<TResult>(Func<PieceBuffers, TResult> work)
@@ -31,29 +23,10 @@ internal sealed partial class DiskThreads(int threadsMax, int pieceBytes) : Tran
 
     protected override void Live()
     {
-        Yield();
+        Niceness.YieldAsBatch();
         PieceBuffers buffers = new(pieceBytes);
         while (Next() is { } job) job.Run(buffers);
     }
-
-    // Refused, it is a thread like others.
-    private static void Yield()
-    {
-        if (!OperatingSystem.IsLinux()) return;
-        _ = SetPriority(OfThread, 0, Niceness);
-        int priority = 0;
-        _ = SetScheduler(0, BatchPolicy, in priority);
-    }
-
-    // Of the calling thread, for 0: on Linux priorities are threads'.
-    [LibraryImport("libc", EntryPoint = "setpriority")]
-    [DefaultDllImportSearchPaths(DllImportSearchPath.SafeDirectories)]
-    private static partial int SetPriority(int which, int who, int priority);
-
-    // sched_setscheduler(2); its parameters are one number.
-    [LibraryImport("libc", EntryPoint = "sched_setscheduler")]
-    [DefaultDllImportSearchPaths(DllImportSearchPath.SafeDirectories)]
-    private static partial int SetScheduler(int thread, int policy, in int priority);
 
     internal abstract class Job
     {
