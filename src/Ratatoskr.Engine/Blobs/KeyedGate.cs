@@ -2,7 +2,7 @@ namespace Ratatoskr.Engine.Blobs;
 
 /// <summary>Lets one at a time work on one thing, named by a key; work on other things goes on beside it, however long it takes. One entry per caller that is inside or waits.</summary>
 /// <remarks>Safe on any thread.</remarks>
-internal sealed class KeyedGate<TKey>
+public sealed class KeyedGate<TKey>
     where TKey : notnull
 {
     private readonly Lock _lock = new();
@@ -52,8 +52,15 @@ internal sealed class KeyedGate<TKey>
         public int Callers { get; set; }
     }
 
-    internal readonly struct Turn(KeyedGate<TKey> gate, TKey key, Place place) : IDisposable
+    /// <summary>Lets the next one in when it is disposed, once.</summary>
+    public readonly struct Turn : IDisposable
     {
-        public void Dispose() => gate.Leave(key, place);
+        private readonly KeyedGate<TKey> _gate;
+        private readonly TKey _key;
+        private readonly Place _place;
+
+        internal Turn(KeyedGate<TKey> gate, TKey key, Place place) => (_gate, _key, _place) = (gate, key, place);
+
+        public void Dispose() => _gate.Leave(_key, _place);
     }
 }

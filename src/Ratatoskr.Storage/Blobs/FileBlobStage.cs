@@ -45,7 +45,7 @@ public sealed class FileBlobStage : IBlobStage, IDisposable
             using BlobDisk.Expected expected = _disk.Expect(upload.LengthOf(index));
             await lease.Upload.LoadAsync(place.Stop).ConfigureAwait(false);
             ChunkResult result;
-            using (await lease.Upload.Turns.TakeAsync(index, place.Stop).ConfigureAwait(false))
+            using (await lease.Upload.Turns.EnterAsync(index, place.Stop).ConfigureAwait(false))
             {
                 result = await new ChunkBody(_disk, lease.Upload, index, place).WriteAsync(body).ConfigureAwait(false);
             }

@@ -1,6 +1,7 @@
 using System.Collections.Concurrent;
 using System.Diagnostics;
 using System.Security.Cryptography;
+using Ratatoskr.Engine.Blobs;
 using Ratatoskr.Engine.Storage;
 using Ratatoskr.Storage.Faster;
 using Ratatoskr.Storage.Faster.Folders;
@@ -35,7 +36,7 @@ internal sealed class StagedUpload(BlobDisk disk, StageNames names, ConcurrentDi
     public UploadShape Shape => shape;
 
     /// <summary>For who writes a chunk.</summary>
-    public Turns<int> Turns { get; } = new();
+    public KeyedGate<int> Turns { get; } = new();
 
     /// <summary>How many use it now; the table's.</summary>
     public int Users { get; set; }
