@@ -8,7 +8,7 @@ using Ratatoskr.Http.Tokens;
 using Ratatoskr.Protocol.Identifiers;
 using Ratatoskr.Server.Configuration;
 using Ratatoskr.Storage;
-using Ratatoskr.Storage.Faster.Folders;
+using Ratatoskr.Storage.Files;
 using Ratatoskr.Storage.Sqlite;
 
 namespace Ratatoskr.Server.Composition;

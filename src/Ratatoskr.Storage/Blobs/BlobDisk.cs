@@ -1,4 +1,5 @@
-using Ratatoskr.Storage.Faster.Folders;
+using Ratatoskr.Storage.Files;
+
 
 namespace Ratatoskr.Storage.Blobs;
 

@@ -4,7 +4,7 @@ using System.IO.Pipelines;
 using System.Security.Cryptography;
 using Ratatoskr.Engine.Blobs;
 using Ratatoskr.Engine.Storage;
-using Ratatoskr.Storage.Faster.Folders;
+using Ratatoskr.Storage.Files;
 
 namespace Ratatoskr.Storage.Blobs;
 

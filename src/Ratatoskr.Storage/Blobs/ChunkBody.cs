@@ -2,7 +2,7 @@ using System.Buffers;
 using System.IO.Pipelines;
 using System.Security.Cryptography;
 using Ratatoskr.Engine.Storage;
-using Ratatoskr.Storage.Faster;
+using Ratatoskr.Storage.Files;
 
 namespace Ratatoskr.Storage.Blobs;
 

@@ -1,7 +1,7 @@
 using System.IO.Pipelines;
 using System.Runtime.CompilerServices;
 using Ratatoskr.Engine.Storage;
-using Ratatoskr.Storage.Faster.Folders;
+using Ratatoskr.Storage.Files;
 
 namespace Ratatoskr.Storage.Blobs;
 

@@ -3,8 +3,7 @@ using System.Diagnostics;
 using System.Security.Cryptography;
 using Ratatoskr.Engine.Blobs;
 using Ratatoskr.Engine.Storage;
-using Ratatoskr.Storage.Faster;
-using Ratatoskr.Storage.Faster.Folders;
+using Ratatoskr.Storage.Files;
 
 namespace Ratatoskr.Storage.Blobs;
 

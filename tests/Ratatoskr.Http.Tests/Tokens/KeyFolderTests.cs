@@ -1,7 +1,7 @@
 using System.Runtime.Versioning;
 using Ratatoskr.Http.Oidc;
 using Ratatoskr.Http.Tokens;
-using Ratatoskr.Storage.Faster.Folders;
+using Ratatoskr.Storage.Files;
 
 namespace Ratatoskr.Http.Tests.Tokens;
 

@@ -1,8 +1,8 @@
 using System.Text;
 using Ratatoskr.Engine.Storage;
-using Ratatoskr.Storage.Faster;
 using Ratatoskr.Storage.Faster.Journals;
 using Ratatoskr.Storage.Faster.Tables;
+using Ratatoskr.Storage.Files;
 using static Ratatoskr.Storage.Tests.Contract.TestDocuments;
 
 namespace Ratatoskr.Storage.Tests.Faster;

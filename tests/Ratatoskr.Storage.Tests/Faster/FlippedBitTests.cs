@@ -5,6 +5,7 @@ using Ratatoskr.Protocol.Identifiers;
 using Ratatoskr.Storage.Faster;
 using Ratatoskr.Storage.Faster.Folders;
 using Ratatoskr.Storage.Faster.Journals;
+using Ratatoskr.Storage.Files;
 using Ratatoskr.Storage.Tests.Contract;
 using static Ratatoskr.Storage.Tests.Contract.TestDocuments;
 

@@ -1,5 +1,5 @@
-using Ratatoskr.Storage.Faster.Folders;
 using Ratatoskr.Storage.Faster.Journals;
+using Ratatoskr.Storage.Files;
 
 namespace Ratatoskr.Storage.Tests.Faster;
 

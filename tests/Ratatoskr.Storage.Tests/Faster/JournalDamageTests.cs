@@ -2,6 +2,7 @@ using Ratatoskr.Engine.Storage;
 using Ratatoskr.Storage.Faster;
 using Ratatoskr.Storage.Faster.Folders;
 using Ratatoskr.Storage.Faster.Journals;
+using Ratatoskr.Storage.Files;
 using Ratatoskr.Storage.Tests.Contract;
 using static Ratatoskr.Storage.Tests.Contract.TestDocuments;
 

@@ -1,5 +1,5 @@
 using FASTER.core;
-using Ratatoskr.Storage.Faster.Folders;
+using Ratatoskr.Storage.Files;
 
 namespace Ratatoskr.Storage.Tests.PowerCuts;
 

@@ -4,6 +4,7 @@ using Ratatoskr.Protocol.Identifiers;
 using Ratatoskr.Storage.Faster.Folders;
 using Ratatoskr.Storage.Faster.Journals;
 using Ratatoskr.Storage.Faster.Tables;
+using Ratatoskr.Storage.Files;
 
 namespace Ratatoskr.Storage.Faster.Checks;
 

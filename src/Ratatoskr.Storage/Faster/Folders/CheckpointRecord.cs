@@ -1,5 +1,6 @@
 using System.Globalization;
 using System.Text;
+using Ratatoskr.Storage.Files;
 
 namespace Ratatoskr.Storage.Faster.Folders;
 

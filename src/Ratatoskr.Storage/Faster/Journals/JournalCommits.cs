@@ -1,6 +1,6 @@
 using System.Buffers.Binary;
 using FASTER.core;
-using Ratatoskr.Storage.Faster.Folders;
+using Ratatoskr.Storage.Files;
 
 namespace Ratatoskr.Storage.Faster.Journals;
 

@@ -1,6 +1,7 @@
 using System.Buffers.Binary;
 using Automerge.Changes;
 using Ratatoskr.Protocol.Identifiers;
+using Ratatoskr.Storage.Files;
 
 namespace Ratatoskr.Storage.Faster.Journals;
 

@@ -1,6 +1,6 @@
 using FASTER.core;
 using Ratatoskr.Storage.Faster.Devices;
-using Ratatoskr.Storage.Faster.Folders;
+using Ratatoskr.Storage.Files;
 
 namespace Ratatoskr.Storage.Faster.Tables;
 

@@ -1,6 +1,7 @@
 using FASTER.core;
 using Ratatoskr.Protocol.Identifiers;
 using Ratatoskr.Storage.Faster.Folders;
+using Ratatoskr.Storage.Files;
 
 namespace Ratatoskr.Storage.Faster.Tables;
 

@@ -1,4 +1,5 @@
 using System.Buffers.Binary;
+using Ratatoskr.Storage.Files;
 
 namespace Ratatoskr.Storage.Faster.Tables;
 

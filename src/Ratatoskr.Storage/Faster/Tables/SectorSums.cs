@@ -1,7 +1,7 @@
 using System.Buffers.Binary;
 using System.Globalization;
 using System.Runtime.InteropServices;
-using Ratatoskr.Storage.Faster.Folders;
+using Ratatoskr.Storage.Files;
 
 namespace Ratatoskr.Storage.Faster.Tables;
 

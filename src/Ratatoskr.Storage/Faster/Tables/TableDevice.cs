@@ -3,6 +3,7 @@ using System.Runtime.InteropServices;
 using FASTER.core;
 using Ratatoskr.Storage.Faster.Devices;
 using Ratatoskr.Storage.Faster.Folders;
+using Ratatoskr.Storage.Files;
 
 namespace Ratatoskr.Storage.Faster.Tables;
 

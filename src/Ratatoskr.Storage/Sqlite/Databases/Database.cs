@@ -1,6 +1,6 @@
 using System.Globalization;
 using Microsoft.Data.Sqlite;
-using Ratatoskr.Storage.Faster.Folders;
+using Ratatoskr.Storage.Files;
 
 namespace Ratatoskr.Storage.Sqlite.Databases;
 

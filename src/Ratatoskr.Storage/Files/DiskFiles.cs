@@ -5,7 +5,7 @@ using FASTER.core;
 using Microsoft.Win32.SafeHandles;
 using Ratatoskr.Storage.Faster.Devices;
 
-namespace Ratatoskr.Storage.Faster.Folders;
+namespace Ratatoskr.Storage.Files;
 
 /// <summary>The real ones. .NET cannot sync a directory, so libc does.</summary>
 internal sealed partial class DiskFiles : IStoreFiles

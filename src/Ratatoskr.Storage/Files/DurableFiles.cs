@@ -1,4 +1,4 @@
-namespace Ratatoskr.Storage.Faster.Folders;
+namespace Ratatoskr.Storage.Files;
 
 /// <summary>Small files and directory entries that must be there after a power cut.</summary>
 /// <remarks>Safe on any thread, for different paths.</remarks>

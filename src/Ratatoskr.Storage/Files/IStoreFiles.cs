@@ -1,6 +1,6 @@
 using FASTER.core;
 
-namespace Ratatoskr.Storage.Faster.Folders;
+namespace Ratatoskr.Storage.Files;
 
 /// <summary>
 /// The file system, as far as the store needs it. Nothing else in the store touches files, so that a test can put one in its place

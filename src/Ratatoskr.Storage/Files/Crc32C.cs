@@ -1,7 +1,7 @@
 using System.Numerics;
 using System.Runtime.InteropServices;
 
-namespace Ratatoskr.Storage.Faster;
+namespace Ratatoskr.Storage.Files;
 
 /// <summary>CRC-32C (Castagnoli; reflected, start and end complemented: "123456789" gives e3069283), by the processor's instruction where there is one.</summary>
 /// <remarks>Pure functions; safe on any thread.</remarks>

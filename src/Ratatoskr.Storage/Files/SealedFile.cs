@@ -1,7 +1,7 @@
 using System.Globalization;
 using System.Text;
 
-namespace Ratatoskr.Storage.Faster.Folders;
+namespace Ratatoskr.Storage.Files;
 
 /// <summary>
 /// Small files that nothing can be read without: their content is there twice, each time with its checksum, so that damage of one leaves the other.
