@@ -34,8 +34,12 @@ public static class SyncTransportExtensions
 
     /// <summary>Has Kestrel listen so that those who connect do not keep those who are there waiting. After <c>UseKestrelCore</c>: the last factory is asked first.</summary>
     public static IServiceCollection AddFairListeners(this IServiceCollection services) =>
-        services.AddSingleton<IConnectionListenerFactory>(static provider => new FairListenerFactory(
-            new SocketTransportFactory(provider.GetRequiredService<IOptions<SocketTransportOptions>>(), provider.GetRequiredService<ILoggerFactory>())));
+        services.AddSingleton<IConnectionListenerFactory>(static provider =>
+        {
+            SyncTransport transport = provider.GetRequiredService<SyncTransport>();
+            SocketTransportFactory sockets = new(provider.GetRequiredService<IOptions<SocketTransportOptions>>(), provider.GetRequiredService<ILoggerFactory>());
+            return new FairListenerFactory(sockets, () => transport.Pending.AreMany, transport.Time);
+        });
 
     /// <summary>Looks at the first request of every connection. Call it after <c>UseHttps</c>, so that it sees what TLS carries.</summary>
     public static IConnectionBuilder UseSyncPeek(this IConnectionBuilder listen, SyncTransport transport) =>

@@ -51,6 +51,7 @@ internal sealed class TestServer : IAsyncDisposable
                 listen.UseSyncPeek(Transport);
             });
         });
+        builder.Services.AddSingleton(Transport);
         builder.Services.AddFairListeners();
         _app = builder.Build();
         _app.UseSync(Transport);
