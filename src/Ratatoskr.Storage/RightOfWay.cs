@@ -1,18 +1,15 @@
 namespace Ratatoskr.Storage;
 
 /// <summary>
-/// Who goes first at the one disk that documents and blobs share: a commit, which somebody waits for. As long as documents are committed, blobs give the disk one step at a time,
-/// whosever they are, and begin none while a commit is under way. So a commit finds at most one step before it; without this it found all that uploads had handed over.
+/// Who goes first at the one disk that documents and blobs share: a commit, which somebody waits for. As long as documents are committed, blobs give the disk one piece at a time,
+/// whosever they are, and begin none while a commit is under way. So a commit finds at most one piece before it; without this it found all that uploads had handed over.
 /// </summary>
 /// <remarks>
-/// A commit never waits here, and wakes nobody: whom it woke, the system might run at once and it later. A step waits for the commit under way, not for the one after it, so whoever edits without
+/// A commit never waits here, and wakes nobody: whom it woke, the system might run at once and it later. A piece waits for the commit under way, not for the one after it, so whoever edits without
 /// a pause does not keep blobs from being written. One thread commits; blobs are safe on any thread.
 /// </remarks>
 public sealed class RightOfWay
 {
-    /// <summary>Bytes of a step: 0.2 ms on a disk of 300 MiB/s.</summary>
-    internal const int StepBytes = 64 << 10;
-
     // Who types pauses, and should not find the disk full of blobs when he goes on.
     private static readonly TimeSpan QuietAfter = TimeSpan.FromSeconds(10);
 
@@ -28,7 +25,7 @@ public sealed class RightOfWay
     {
     }
 
-    /// <param name="pause">What a step does again and again while it waits for a commit.</param>
+    /// <param name="pause">What a piece does again and again while it waits for a commit.</param>
     internal RightOfWay(TimeProvider time, Action pause) => (_time, _pause) = (time, pause);
 
     /// <summary>Whether documents are being committed these days: else blobs need not take turns.</summary>

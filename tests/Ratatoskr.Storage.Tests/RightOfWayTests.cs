@@ -37,23 +37,23 @@ public sealed class RightOfWayTests
     }
 
     [Fact]
-    public async Task A_step_waits_for_the_commit_under_way_and_not_for_the_next()
+    public async Task A_piece_waits_for_the_commit_under_way_and_not_for_the_next()
     {
         _way.BeginCommit();
-        Task step = Step();
+        Task piece = Piece();
         await _isAwaited.Task.WaitAsync(Cancel);
-        Assert.False(step.IsCompleted);
+        Assert.False(piece.IsCompleted);
         _way.EndCommit();
         _way.BeginCommit();
-        await step.WaitAsync(Cancel);
+        await piece.WaitAsync(Cancel);
         _way.EndCommit();
-        await Step().WaitAsync(Cancel);
+        await Piece().WaitAsync(Cancel);
     }
 
     [Fact]
-    public async Task Steps_are_taken_one_at_a_time()
+    public async Task Pieces_are_written_one_at_a_time()
     {
-        int inside = 0, steps = 0;
+        int inside = 0, pieces = 0;
         _way.BeginCommit();
         _way.EndCommit();
         await Task.WhenAll(Enumerable.Range(0, 4).Select(_ => Task.Run(() =>
@@ -62,12 +62,12 @@ public sealed class RightOfWayTests
             {
                 using RightOfWay.Turn turn = _way.Enter();
                 Assert.Equal(1, Interlocked.Increment(ref inside));
-                steps++;
+                pieces++;
                 Thread.Yield();
                 Interlocked.Decrement(ref inside);
             }
         }, Cancel)));
-        Assert.Equal(800, steps);
+        Assert.Equal(800, pieces);
     }
 
     [Theory]
@@ -99,10 +99,10 @@ public sealed class RightOfWayTests
         Assert.False(_way.IsClaimed);
         await store.AppendAsync(TestDocuments.Id(1), 1);
         Assert.True(_way.IsClaimed);
-        await Step().WaitAsync(Cancel);                        // no commit is left open
+        await Piece().WaitAsync(Cancel);                        // no commit is left open
     }
 
-    private Task Step() => Task.Run(() =>
+    private Task Piece() => Task.Run(() =>
     {
         using RightOfWay.Turn turn = _way.Enter();
     }, Cancel);

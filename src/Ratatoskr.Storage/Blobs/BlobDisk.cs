@@ -103,11 +103,9 @@ public sealed class BlobDisk : IDisposable
             return;
         }
 
-        for (int done = 0; done < bytes.Length; done += RightOfWay.StepBytes)
-        {
-            using RightOfWay.Turn turn = Options.Way.Enter();
-            file.WriteOut(offset + done, Math.Min(RightOfWay.StepBytes, bytes.Length - done));
-        }
+        // Not in parts: what was written in one go may lie in one folio, which is written as a whole.
+        using RightOfWay.Turn turn = Options.Way.Enter();
+        file.WriteOut(offset, bytes.Length);
     }
 
     /// <summary>Syncs a file, when it is its turn. On a thread of the disk.</summary>
