@@ -18,13 +18,10 @@ internal struct BusyTime(TimeProvider time)
     private long _paused;
 
     /// <summary>It goes on, after a read.</summary>
-    /// <returns>Whether it has waited for bytes: then it is on the thread that polls sockets.</returns>
-    public bool Resume()
+    public void Resume()
     {
         long now = time.GetTimestamp();
-        bool hasWaited = _paused == 0 || time.GetElapsedTime(_paused, now) > ReadMax;
-        if (hasWaited) _since = now;
-        return hasWaited;
+        if (_paused == 0 || time.GetElapsedTime(_paused, now) > ReadMax) _since = now;
     }
 
     /// <summary>It goes on, on a thread that others had before.</summary>

@@ -296,12 +296,7 @@ internal sealed partial class WebSocketConnection : Swept, IPeerConnection, IOut
             ReadOnlySequence<byte> buffer = result.Buffer;
             long length = buffer.Length;
             int messages = 0;
-            if (busy.Resume() && assembler.BufferedBytes >= AccountedBytesMin)
-            {
-                await LetOthersGoFirst();                        // a large message arrives in many pieces: each would have a turn before everybody's small ones
-                busy.Restart();
-            }
-
+            busy.Resume();
             _heard = true;
             if (Volatile.Read(ref _probe) is not null) Interlocked.Exchange(ref _probe, null)?.TrySetResult();
             try
@@ -369,15 +364,19 @@ internal sealed partial class WebSocketConnection : Swept, IPeerConnection, IOut
     {
         _awaitsInput = true;
         _discarding = true;
+        BusyTime busy = new(_transport.Time);
         try
         {
             while (true)
             {
-                await LetOthersGoFirst();                        // nobody waits for this
                 ReadResult result = await _input.ReadAsync().ConfigureAwait(false);
+                busy.Resume();
                 _heard |= !result.Buffer.IsEmpty;
                 _input.AdvanceTo(result.Buffer.End);
                 if (result.IsCompleted || result.IsCanceled) return;
+                if (!busy.Pause()) continue;
+                await LetOthersGoFirst();
+                busy.Restart();
             }
         }
         catch (Exception e)
