@@ -1,5 +1,5 @@
+using System.Collections.Concurrent;
 using Ratatoskr.Storage.Files;
-
 
 namespace Ratatoskr.Storage.Blobs;
 
@@ -13,6 +13,7 @@ namespace Ratatoskr.Storage.Blobs;
 /// <remarks>Safe on any thread. Disposed after those that use it; what is under way is finished.</remarks>
 public sealed class BlobDisk : IDisposable
 {
+    private readonly ConcurrentDictionary<Guid, bool> _suspects = new();      // not more than there are uploads
     private readonly DiskThreads _threads;
     private readonly SemaphoreSlim _longTurns;
     private readonly Lock _foldersGate = new();
@@ -92,6 +93,13 @@ public sealed class BlobDisk : IDisposable
 
         lock (_foldersGate) _folders.Add(folder);
     }
+
+    /// <summary>The disk could not write all of an upload, and tells so once: what it reads of it counts for nothing, until it is begun anew or deleted.</summary>
+    internal void Suspect(Guid upload) => _suspects[upload] = true;
+
+    internal void Trust(Guid upload) => _suspects.TryRemove(upload, out _);
+
+    internal bool IsSuspect(Guid upload) => _suspects.ContainsKey(upload);
 
     /// <summary>Writes a piece, and has the disk begin with it, so that little is left to a sync: others' commits would wait for that. On a thread of the disk.</summary>
     internal void Write(IStoreFile file, ReadOnlySpan<byte> bytes, long offset)

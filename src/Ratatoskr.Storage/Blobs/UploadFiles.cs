@@ -33,6 +33,12 @@ internal sealed class UploadFiles(BlobDisk disk, StageNames names, UploadShape s
     /// <returns>false: that had to be.</returns>
     public bool TryLoad(UploadChunks chunks, PieceBuffers? buffers)
     {
+        if (disk.IsSuspect(shape.Id))
+        {
+            Delete();
+            return true;
+        }
+
         byte[]? map = ReadMap();
         if (map is null || !disk.Files.FileExists(names.Part(shape.Id))) return true;
         _map = disk.Files.Open(names.Map(shape.Id), create: false);
@@ -65,27 +71,19 @@ internal sealed class UploadFiles(BlobDisk disk, StageNames names, UploadShape s
         disk.Prepare(names.Folder);
         byte[] empty = new byte[ChunkMap.SizeOf(shape)];
         ChunkMap.WriteHeader(empty, shape);
-        IStoreFile part = disk.Files.Open(names.Part(shape.Id), create: true);
+        IStoreFile map = disk.Files.Open(names.Map(shape.Id), create: true);      // first: an old one must not speak for a new part
         try
         {
-            IStoreFile map = disk.Files.Open(names.Map(shape.Id), create: true);
-            try
-            {
-                map.Write(empty, 0);
-            }
-            catch
-            {
-                map.Dispose();
-                throw;
-            }
-
-            (_part, _map) = (part, map);
+            map.Write(empty, 0);
+            (_part, _map) = (disk.Files.Open(names.Part(shape.Id), create: true), map);
         }
         catch
         {
-            part.Dispose();
+            map.Dispose();
             throw;
         }
+
+        disk.Trust(shape.Id);
     }
 
     public void Write(ReadOnlySpan<byte> bytes, long offset)
@@ -94,6 +92,7 @@ internal sealed class UploadFiles(BlobDisk disk, StageNames names, UploadShape s
         if (!_part!.HasFailed) return;
 
         // Only this handle has been told: whoever opens the file again, another process too, must not believe the map.
+        disk.Suspect(shape.Id);
         _map!.Write(new byte[ChunkMap.HeaderSize], 0);
         throw Untrusted();
     }
@@ -160,6 +159,7 @@ internal sealed class UploadFiles(BlobDisk disk, StageNames names, UploadShape s
                 ChunkMap.WriteEntry(map.AsSpan((int)ChunkMap.PlaceOf(index)), index, ~sum, ChunkMap.Run);
             }
 
+            if (part.HasFailed) throw Untrusted();
             _map?.Dispose();
             _map = null;
             _map = files.Open(names.Map(shape.Id), create: true);
@@ -195,11 +195,13 @@ internal sealed class UploadFiles(BlobDisk disk, StageNames names, UploadShape s
         _map = null;
     }
 
-    /// <summary>Not the sealed one.</summary>
+    /// <summary>Not the sealed one. What cannot be deleted is not believed.</summary>
     public void Delete()
     {
+        disk.Suspect(shape.Id);
         disk.Files.Delete(names.Map(shape.Id));
         disk.Files.Delete(names.Part(shape.Id));
+        disk.Trust(shape.Id);
     }
 
     public void Dispose() => Close();

@@ -46,6 +46,26 @@ public sealed class FailingDiskTests : IDisposable
         foreach (string file in image.FilesIn(_folder.StageFolder).Where(file => file.EndsWith(".sealed", StringComparison.Ordinal))) Assert.Equal(_content, image.Read(file));
     }
 
+    // The sync fails, and so does the deletion of what it was about: the map stays, and says that all is there.
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public async Task What_could_neither_be_synced_nor_deleted_is_not_believed_when_it_is_opened_again(bool failsToBegin)
+    {
+        for (int index = 0; index < 3; index++) await WriteAsync(index);
+        (_files.FailsIn, _files.FailureRate, _files.ReadsFailToo) = (_upload.Id.ToString("N"), 1, false);
+        await Assert.ThrowsAsync<StoreUnavailableException>(async () => await _folder.Stage.SealAsync(_upload, Cancel));
+        if (failsToBegin) await Assert.ThrowsAsync<StoreUnavailableException>(() => WriteAsync(0));
+        _files.FailureRate = 0;
+        await _folder.Stage.ReceivedAsync(_upload with { Id = Guid.NewGuid() }, Cancel);                 // closes it
+
+        Assert.Equal(0, (await _folder.Stage.ReceivedAsync(_upload, Cancel)).Count);
+        for (int index = 0; index < 3; index++) await WriteAsync(index);
+        await _folder.Stage.ReceivedAsync(_upload with { Id = Guid.NewGuid() }, Cancel);
+        Assert.Equal(3, (await _folder.Stage.ReceivedAsync(_upload, Cancel)).Count);
+        Assert.Equal(HashOf(_content), (await _folder.Stage.SealAsync(_upload, Cancel))?.Hash);
+    }
+
     [Fact]
     public async Task Chunk_under_way_while_the_disk_loses_another_is_not_there()
     {
