@@ -12,6 +12,7 @@ public sealed class Stage : IAsyncLifetime
 {
     private readonly ConcurrentDictionary<string, Lazy<Task<TestServer>>> _servers = new();
     private readonly ConcurrentDictionary<string, Lazy<Task<ClientProcess>>> _clients = new();
+    private readonly ConcurrentBag<string> _folders = [];
 
     public ValueTask InitializeAsync() => ValueTask.CompletedTask;
 
@@ -21,6 +22,15 @@ public sealed class Stage : IAsyncLifetime
             if (client.Value.IsCompletedSuccessfully) await (await client.Value).DisposeAsync();
         foreach (Lazy<Task<TestServer>> server in _servers.Values)
             if (server.Value.IsCompletedSuccessfully) await (await server.Value).DisposeAsync();
+        foreach (string folder in _folders) Directory.Delete(folder, recursive: true);
+    }
+
+    /// <summary>A folder for a client's files. It is there until the clients' processes have ended: they still write a little after their repos were closed.</summary>
+    internal string NewFolder()
+    {
+        string folder = Directory.CreateTempSubdirectory("ratatoskr-client-").FullName;
+        _folders.Add(folder);
+        return folder;
     }
 
     /// <summary>A server shared by the tests that name it. A test that stops or kills a server starts one of its own.</summary>

@@ -10,7 +10,7 @@ public class ReconnectTests(Stage stage)
     public async Task Client_with_files_closed_and_opened_again_after_a_restart_gets_what_it_missed()
     {
         await using TestServer server = await TestServer.StartAsync();
-        string folder = Directory.CreateTempSubdirectory("ratatoskr-client-").FullName;
+        string folder = stage.NewFolder();
         await using JsRepo bob = await stage.OpenAsync(server: server);
         Seen created;
         await using (JsRepo alice = await stage.OpenAsync(server: server, folder: folder))
@@ -32,7 +32,6 @@ public class ReconnectTests(Stage stage)
         await bob.UntilConnectedAsync();
         Seen edited = await aliceAgain.ChangeAsync(created.DocumentId, "d.list.push('alice is back')");
         await bob.UntilHasAsync(created.DocumentId, edited.Heads);
-        Directory.Delete(folder, recursive: true);
     }
 
     [Fact]
