@@ -250,9 +250,9 @@ internal sealed class ChangeIntake(Shard shard)
             return true;
         }
 
-        SessionSlot? slot = link.Session.Slots[shard.Index];
+        SessionSlot slot = link.Slot;
         long queuedBefore = document.Content!.Queue?.MemoryBytes ?? 0;
-        Acceptance result = document.Content.Accept(header, slot is null || slot.HasQueueRoom(shard.Now, shard.Limits));
+        Acceptance result = document.Content.Accept(header, slot.HasQueueRoom(shard.Now, shard.Limits));
         if (result.Freed) document.Writes.HoldAll();
         switch (result.Outcome)
         {
@@ -270,7 +270,7 @@ internal sealed class ChangeIntake(Shard shard)
             case AcceptOutcome.Queued or AcceptOutcome.QueueFull:
                 link.HasQueued = true;
                 if (result.Outcome == AcceptOutcome.QueueFull) shard.Metrics.ChangeRefused(ChangeRefusal.QueueFull);
-                else slot?.Queued(document.Content.Queue!.MemoryBytes - queuedBefore);
+                else slot.Queued(document.Content.Queue!.MemoryBytes - queuedBefore);
                 return true;
             default:
                 Refuse(document, link, result.Outcome, result.Why!, effects);

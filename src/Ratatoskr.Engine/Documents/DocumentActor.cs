@@ -109,9 +109,9 @@ internal sealed class DocumentActor
 
     private bool MustWait => _loading || _busy > 0 || _awaitsRoom || _deletion is not null;
 
-    public PeerLink Open(PeerSession session)
+    public PeerLink Open(PeerSession session, SessionSlot slot)
     {
-        PeerLink link = new(session, this) { WholeSendsLeft = _shard.Limits.WholeDocumentBurst };
+        PeerLink link = new(session, slot, this) { WholeSendsLeft = _shard.Limits.WholeDocumentBurst };
         Links.Add(link);
         return link;
     }

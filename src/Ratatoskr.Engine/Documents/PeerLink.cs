@@ -1,15 +1,19 @@
 using Automerge.Sync;
 using Ratatoskr.Engine.Access;
 using Ratatoskr.Engine.Sessions;
+using Ratatoskr.Engine.Shards;
 using Ratatoskr.Engine.Storage;
 
 namespace Ratatoskr.Engine.Documents;
 
 /// <summary>One session's interest in one document: its sync state, what it may do, and what it is owed.</summary>
 /// <remarks>Owned by the document's shard.</remarks>
-internal sealed class PeerLink(PeerSession session, DocumentActor document)
+internal sealed class PeerLink(PeerSession session, SessionSlot slot, DocumentActor document)
 {
     public PeerSession Session { get; } = session;
+
+    /// <summary>What the shard keeps of the session, also after it has left: its share of what may wait counts on.</summary>
+    public SessionSlot Slot { get; } = slot;
 
     public DocumentActor Document { get; } = document;
 

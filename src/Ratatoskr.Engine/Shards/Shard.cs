@@ -430,7 +430,7 @@ internal sealed class Shard
         }
 
         _documents.TryAdd(document.Id, document);
-        PeerLink link = document.Open(session);
+        PeerLink link = document.Open(session, slot);
         _linkCount++;
         RechargeLink(link);
         slot.Links.Add(document.Id, link);

@@ -56,6 +56,28 @@ public sealed class MailboxTests
     }
 
     [Theory]
+    [InlineData(0, false)]
+    [InlineData(4 << 20, true)]
+    public void Who_has_left_may_leave_no_more_waiting_than_who_stays(long roomBytes, bool waits)
+    {
+        using HookedServer server = new(new EngineLimits { QueueBytesPerSession = roomBytes });
+        TestPeer ann = server.Connect("ann"), bob = server.Connect("bob");
+        bob.Open(Doc);
+        server.Store.HoldsLoads = true;
+        server.Inner.Carry(bob);
+        PeerDocument source = new(Doc, new([1]));
+        source.Edit("dependency");
+        ann.SayChanges(Doc, source.Edit("orphan"));
+        server.Inner.Carry(ann);
+        ann.Disconnect();
+        server.Inner.Scheduler.RunAll();
+
+        server.Store.ReleaseHeld();
+        server.Settle();
+        Assert.Equal(waits, server.Inner.Engine.ContentOf(Doc)?.Queue is { Count: > 0 });
+    }
+
+    [Theory]
     [InlineData(true)]
     [InlineData(false)]
     public async Task Who_asks_for_many_documents_that_are_not_there_waits_for_the_next_second(bool stays)
