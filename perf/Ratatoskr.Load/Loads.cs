@@ -48,7 +48,7 @@ internal abstract class Load(string title, ServerUnderLoad server)
     }
 }
 
-/// <summary>Connects, says hello and waits to be welcomed. Connections stay open until the round ends, and close uncounted.</summary>
+/// <summary>Connects, says hello and waits to be welcomed, several at the same time on one thread. Connections stay open until the round ends, and close uncounted.</summary>
 /// <param name="token">null: a stock client's hello.</param>
 internal sealed class HandshakeLoad(string title, ServerUnderLoad server, LoadOptions options, string? token) : Load(title, server)
 {
@@ -59,38 +59,72 @@ internal sealed class HandshakeLoad(string title, ServerUnderLoad server, LoadOp
     {
         int round = ++_round;
         byte[][] hellos = [.. Enumerable.Range(0, options.Connects).Select(i => Hello.Frames($"load-{Environment.ProcessId}-{round}-{i}", token))];
-        Socket[] sockets = new Socket[options.Connects];
-        Measurement measured = Measurement.Run(Server, options.Parallel, options.Connects, (first, times) =>
-        {
-            byte[] buffer = NewBuffer();
-            for (int i = 0; i < times.Length; i++)
-            {
-                long started = Stopwatch.GetTimestamp();
-                sockets[first + i] = Shake(hellos[first + i], buffer);
-                times.Span[i] = Stopwatch.GetElapsedTime(started).TotalMicroseconds;
-            }
-        });
-
-        foreach (Socket socket in sockets) socket.Dispose();
+        int[] connections = new int[options.Connects];
+        using RawSockets sockets = new();
+        Measurement measured = Measurement.Run(Server, 1, options.Connects, (_, times) => ShakeAll(sockets, hellos, connections, times.Span));
+        foreach (int socket in connections) RawSockets.Close(socket);
         return measured;
     }
 
-    private Socket Shake(byte[] hello, byte[] buffer)
+    private void ShakeAll(RawSockets sockets, byte[][] hellos, int[] connections, Span<double> times)
     {
-        Socket socket = Connect();
-        socket.Send(_upgrade);
-        int count = 0;
-        while (buffer.AsSpan(0, count).IndexOf("\r\n\r\n"u8) < 0) count = Receive(socket, buffer, count);
-        if (!buffer.AsSpan(0, count).StartsWith("HTTP/1.1 101"u8)) throw new IOException(Encoding.Latin1.GetString(buffer, 0, count));
-        socket.Send(hello);
-        count = 0;
-        while (buffer.AsSpan(0, count).IndexOf(Hello.Peer) < 0)
+        Span<int> ready = stackalloc int[options.Parallel];
+        Handshake[] all = new Handshake[hellos.Length];
+        int begun = 0, over = 0;
+        while (begun < Math.Min(options.Parallel, all.Length)) Begin();
+        while (over < all.Length)
         {
-            count = Receive(socket, buffer, count);
-            if (buffer.AsSpan(0, count).IndexOf(Hello.Error) >= 0) throw new IOException(Encoding.Latin1.GetString(buffer, 0, count));
+            int count = sockets.Wait(ready);
+            for (int i = 0; i < count; i++)
+            {
+                Handshake handshake = all[ready[i]];
+                if (!handshake.GoOn()) continue;
+                times[handshake.Index] = Stopwatch.GetElapsedTime(handshake.Started).TotalMicroseconds;
+                over++;
+                if (begun < all.Length) Begin();
+            }
         }
 
-        return socket;
+        void Begin()
+        {
+            long started = Stopwatch.GetTimestamp();
+            int socket = sockets.Connect(Server.Port, begun);
+            RawSockets.Send(socket, _upgrade);
+            connections[begun] = socket;
+            all[begun] = new Handshake(begun, socket, started, hellos[begun]);
+            begun++;
+        }
+    }
+
+    private sealed class Handshake(int index, int socket, long started, byte[] hello)
+    {
+        private const int AnswerBytesMax = 1024;
+
+        private readonly byte[] _answer = new byte[AnswerBytesMax];
+        private int _count;
+        private bool _isUpgraded;
+
+        public int Index => index;
+
+        public long Started => started;
+
+        /// <returns>Whether it is through.</returns>
+        public bool GoOn()
+        {
+            _count += RawSockets.Receive(socket, _answer.AsSpan(_count));
+            ReadOnlySpan<byte> answer = _answer.AsSpan(0, _count);
+            if (!_isUpgraded)
+            {
+                if (answer.IndexOf("\r\n\r\n"u8) < 0) return false;
+                if (!answer.StartsWith("HTTP/1.1 101"u8)) throw new IOException(Encoding.Latin1.GetString(answer));
+                RawSockets.Send(socket, hello);
+                (_isUpgraded, _count) = (true, 0);
+                return false;
+            }
+
+            if (answer.IndexOf(Hello.Error) >= 0) throw new IOException(Encoding.Latin1.GetString(answer));
+            return answer.IndexOf(Hello.Peer) >= 0;
+        }
     }
 }
 

@@ -12,13 +12,14 @@ internal readonly record struct Measurement(double PerSecond, double P50, double
     {
         double[] times = new double[operations];
         Exception? failure = null;
-        using Barrier start = new(threads + 1), end = new(threads + 1);
+        Thread[] workers = new Thread[threads];
+        using ManualResetEventSlim start = new();
         for (int i = 0; i < threads; i++)
         {
             int thread = i, first = (int)((long)operations * i / threads), last = (int)((long)operations * (i + 1) / threads);
-            new Thread(() =>
+            workers[i] = new Thread(() =>
             {
-                start.SignalAndWait();
+                start.Wait();
                 try
                 {
                     worker(first, times.AsMemory(first, last - first));
@@ -27,17 +28,16 @@ internal readonly record struct Measurement(double PerSecond, double P50, double
                 {
                     failure ??= e;
                 }
-
-                end.SignalAndWait();
             })
-            { IsBackground = true }.Start();
+            { IsBackground = true };
+            workers[i].Start();
         }
 
         double serverBefore = server.CpuMicroseconds;
         TimeSpan clientBefore = Process.GetCurrentProcess().TotalProcessorTime;
         long started = Stopwatch.GetTimestamp();
-        start.SignalAndWait();
-        end.SignalAndWait();
+        start.Set();
+        foreach (Thread thread in workers) thread.Join();
         double elapsed = Stopwatch.GetElapsedTime(started).TotalMicroseconds;
         double serverCpu = server.CpuMicroseconds - serverBefore, clientCpu = (Process.GetCurrentProcess().TotalProcessorTime - clientBefore).TotalMicroseconds;
         if (failure is not null) throw new InvalidOperationException($"the load failed: {failure.Message}", failure);
