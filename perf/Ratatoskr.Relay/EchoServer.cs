@@ -1,7 +1,6 @@
 using System.Diagnostics.Metrics;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Hosting;
-using Microsoft.AspNetCore.Server.Kestrel.Transport.Sockets;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Logging.Abstractions;
 using Ratatoskr.Engine.Sessions;
@@ -15,17 +14,16 @@ internal sealed class EchoServer : ISyncEndpoint
     /// <summary>Serves until the process is killed.</summary>
     public static async Task RunAsync(int port)
     {
-        SocketThreads.PreferInline();
         TransportOptions options = new();
         using Meter meter = new("Ratatoskr.Relay");
         await using SyncTransport transport = new(new EchoServer(), options, meter, NullLogger<SyncTransport>.Instance, TimeProvider.System);
         WebApplicationBuilder builder = WebApplication.CreateEmptyBuilder(new WebApplicationOptions());
-        builder.Services.Configure<SocketTransportOptions>(options.ApplyTo);
         builder.WebHost.UseKestrelCore().ConfigureKestrel(kestrel =>
         {
             options.ApplyTo(kestrel);
             kestrel.ListenLocalhost(port, listen => listen.UseSyncPeek(transport));
         });
+        builder.Services.AddSingleton(transport).AddSyncSockets(isTls: false);
         await using WebApplication app = builder.Build();
         app.UseSync(transport);
         await app.RunAsync();

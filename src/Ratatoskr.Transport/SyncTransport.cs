@@ -33,6 +33,7 @@ public sealed partial class SyncTransport : IAsyncDisposable
     private long _nowMs;
     private long _inboundBytes;
     private int _open;
+    private int _sockets;
     private volatile bool _stopping;
     private volatile TaskCompletionSource? _allClosed;
 
@@ -59,6 +60,9 @@ public sealed partial class SyncTransport : IAsyncDisposable
 
     /// <summary>Open WebSockets.</summary>
     public int ConnectionCount => Volatile.Read(ref _open);
+
+    /// <summary>Open sockets of all kinds.</summary>
+    internal int SocketCount => Volatile.Read(ref _sockets);
 
     internal TransportMetrics Metrics { get; }
 
@@ -130,6 +134,18 @@ public sealed partial class SyncTransport : IAsyncDisposable
         return "too many connections";
     }
 
+    /// <summary>Counts a socket in that somebody has connected. Every one ends in <see cref="SocketClosed"/>.</summary>
+    /// <returns>false when there are too many: it is to be closed.</returns>
+    internal bool TryOpenSocket()
+    {
+        if (Interlocked.Increment(ref _sockets) <= Options.SocketCountMax) return true;
+        SocketClosed();
+        Metrics.Refused(503);
+        return false;
+    }
+
+    internal void SocketClosed() => Interlocked.Decrement(ref _sockets);
+
     /// <summary>Serves one admitted connection to its end. Never throws.</summary>
     internal async Task RunAsync(WebSocketConnection connection, ConnectionInfo info)
     {
@@ -194,6 +210,8 @@ public sealed partial class SyncTransport : IAsyncDisposable
     private void ShowLevels(Meter meter)
     {
         meter.ShowGauge("ratatoskr.connections.limit", "{connection}", "WebSockets that may be open", () => Options.ConnectionCountMax);
+        meter.ShowLevel("ratatoskr.sockets.open", "{connection}", "sockets of all kinds that are open; none are counted where they are Kestrel's own", () => SocketCount);
+        meter.ShowGauge("ratatoskr.sockets.limit", "{connection}", "what they may be; one more is closed at once", () => Options.SocketCountMax);
         meter.ShowLevel("ratatoskr.sockets.swept", "{connection}", "sockets with a deadline: WebSockets, upgrades under way, closed ones that still have something to send", () => _table.Count);
         meter.ShowLevel("ratatoskr.inbound.buffered", "By", "bytes of large messages that have begun to arrive", () => Volatile.Read(ref _inboundBytes));
         meter.ShowGauge("ratatoskr.inbound.limit", "By", "what such bytes may be in all", () => Options.InboundBytesMax);

@@ -47,9 +47,6 @@ public sealed record TransportOptions
     /// <summary>Connections with plain HTTP requests. Beyond all three counts together a connection is closed as soon as it is there.</summary>
     public int HttpConnectionCountMax { get; init; } = 1024;
 
-    /// <summary>What a socket may hold in each direction between the kernel and us. Above <see cref="UpgradeBytesMax"/>.</summary>
-    public int SocketBufferBytes { get; init; } = 64 * KiB;
-
     /// <summary>
     /// Whether pages of this origin may open a socket; null: all may. Not asked about pages of the server's own host, nor about programs, which name no origin. Others get 403.
     /// </summary>
@@ -82,11 +79,8 @@ public sealed record TransportOptions
     /// <summary>From the start of a stop to the moment when sockets are cut.</summary>
     public TimeSpan StopTimeout { get; init; } = TimeSpan.FromSeconds(10);
 
-    /// <summary>
-    /// Whether what arrives is handled on the thread that the socket wakes, and sends leave on the thread that sends them.
-    /// Saves two hand-offs per message; asks that nobody blocks in a session.
-    /// </summary>
-    public bool InlineScheduling { get; init; } = true;
+    /// <summary>Connections of all kinds.</summary>
+    internal long SocketCountMax => (long)ConnectionCountMax + PendingUpgradesMax + HttpConnectionCountMax;
 
     /// <param name="origin">As the browser says; null for a program.</param>
     /// <param name="host">Whom it says it speaks to.</param>
@@ -106,7 +100,6 @@ public sealed record TransportOptions
         ArgumentOutOfRangeException.ThrowIfLessThan(OutboundLowWaterBytes, 0);
         ArgumentOutOfRangeException.ThrowIfLessThan(OutboundHighWaterBytes, OutboundLowWaterBytes);
         ArgumentOutOfRangeException.ThrowIfLessThan(OutboundHardLimitBytes, OutboundHighWaterBytes);
-        ArgumentOutOfRangeException.ThrowIfLessThanOrEqual(SocketBufferBytes, UpgradeBytesMax);
         ArgumentOutOfRangeException.ThrowIfLessThan(OutboundBytesMax, 1);
         ArgumentOutOfRangeException.ThrowIfLessThan(PendingUpgradesMax, 1);
         ArgumentOutOfRangeException.ThrowIfLessThan(HttpConnectionCountMax, 1);

@@ -8,7 +8,6 @@ using Microsoft.AspNetCore.Hosting;
 using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Routing;
 using Microsoft.AspNetCore.Server.Kestrel.Core;
-using Microsoft.AspNetCore.Server.Kestrel.Transport.Sockets;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
@@ -59,7 +58,6 @@ internal sealed class ServerHost : IAsyncDisposable
         builder.Services.AddSingleton<IHostLifetime, NoLifetime>();
         builder.Services.AddRoutingCore();
         builder.Services.AddMetrics();
-        builder.Services.Configure<SocketTransportOptions>(transport.ApplyTo);
         builder.Services.AddSingleton(services =>
             new SyncTransport(engine.Endpoint, transport, services.GetRequiredService<IMeterFactory>().Create(SyncTransport.MeterName), services.GetRequiredService<ILogger<SyncTransport>>(), TimeProvider.System));
         builder.WebHost.UseKestrelCore().UseKestrelHttpsConfiguration().ConfigureKestrel(kestrel =>
@@ -67,7 +65,7 @@ internal sealed class ServerHost : IAsyncDisposable
             transport.ApplyTo(kestrel);
             Listen(kestrel);
         });
-        builder.Services.AddFairListeners();
+        builder.Services.AddSyncSockets(isTls: options.Tls is not null);
 
         _app = builder.Build();
         IMeterFactory meters = _app.Services.GetRequiredService<IMeterFactory>();

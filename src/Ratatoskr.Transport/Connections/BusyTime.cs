@@ -1,8 +1,8 @@
 namespace Ratatoskr.Transport.Connections;
 
 /// <summary>
-/// How long a read loop has kept its thread without giving it back. What the socket takes to hand over bytes that are there already counts as well: with
-/// inline scheduling (<see cref="SocketThreads"/>) the loop and the socket take turns on one thread for as long as bytes keep coming.
+/// How long a read loop has kept its thread without giving it back. What the socket takes to hand over bytes that are there already counts as well: the
+/// loop and the socket take turns on one thread for as long as bytes keep coming.
 /// </summary>
 /// <remarks>One thread at a time.</remarks>
 internal struct BusyTime(TimeProvider time)

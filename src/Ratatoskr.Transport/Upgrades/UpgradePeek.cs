@@ -7,14 +7,15 @@ using Microsoft.AspNetCore.Connections.Features;
 using Ratatoskr.Engine.Sessions;
 using Ratatoskr.Protocol.WebSockets;
 using Ratatoskr.Transport.Connections;
+using Ratatoskr.Transport.Sockets;
 
 namespace Ratatoskr.Transport.Upgrades;
 
 /// <summary>
-/// Connection middleware before Kestrel's HTTP stack: looks at the first request. An upgrade to a sync path is served here, from the socket's own
+/// Before Kestrel's HTTP stack: looks at the first request of a connection. An upgrade to a sync path is served here, from the socket's own
 /// pipes; everything else goes on unread, as soon as it is known not to be ours, so ordinary HTTP keeps Kestrel's behaviour and limits.
 /// </summary>
-internal sealed class UpgradePeek(SyncTransport transport, ConnectionDelegate next)
+internal sealed class UpgradePeek(SyncTransport transport)
 {
     private readonly UpgradeLimits _limits = UpgradeLimits.Default with { HeadLengthMax = transport.Options.UpgradeBytesMax };
 
@@ -28,16 +29,17 @@ internal sealed class UpgradePeek(SyncTransport transport, ConnectionDelegate ne
         Gone,
     }
 
-    public async Task OnConnectionAsync(ConnectionContext context)
+    /// <returns>Whether it is HTTP's, with all that has come. If not, it is through.</returns>
+    public async Task<bool> IsForHttpAsync(ConnectionContext context)
     {
         (Verdict verdict, UpgradeRequest? request, UpgradeRefusal refusal) = await PeekAsync(context.Transport.Input).ConfigureAwait(false);
         switch (verdict)
         {
             case Verdict.Http:
-                if (transport.Options.InlineScheduling) context.Transport = new PooledDuplexPipe(context.Transport);
-                await next(context).ConfigureAwait(false);
-                break;
+                (context as SocketConnection)?.WakesOn = PipeScheduler.ThreadPool;
+                return true;
             case Verdict.Upgrade:
+                (context as SocketConnection)?.WakesOn = null;
                 await ServeAsync(context, request!).ConfigureAwait(false);
                 break;
             case Verdict.Refuse:
@@ -50,6 +52,8 @@ internal sealed class UpgradePeek(SyncTransport transport, ConnectionDelegate ne
                 await RefuseAsync(context, 503, "too many requests are arriving").ConfigureAwait(false);
                 break;
         }
+
+        return false;
     }
 
     // Leaves the input consumed up to the first frame for an upgrade, and untouched for HTTP.

@@ -35,10 +35,10 @@ public class ConnectionTargets
         Pipe toServer = new(World.Inline), toClient = new(World.Inline);
         DefaultConnectionContext context = new("fuzz") { Transport = new Duplex(toServer.Reader, toClient.Writer) };
         byte[]? passedOn = null;
-        UpgradePeek peek = new(world.Transport, async connection => passedOn = await ReadAllAsync(connection.Transport.Input));
+        UpgradePeek peek = new(world.Transport);
         one.Call(bytes.Length, ConnectionBytes, () =>
         {
-            Task serving = peek.OnConnectionAsync(context);
+            Task serving = ServeAsync();
             int piece = 1 + one.Random.Next(one.OneIn(4) ? 4 : 4096);
             for (int at = 0; at < bytes.Length; at += piece)
             {
@@ -49,6 +49,11 @@ public class ConnectionTargets
             toServer.Writer.Complete();
             world.End(serving);
         });
+
+        async Task ServeAsync()
+        {
+            if (await peek.IsForHttpAsync(context)) passedOn = await ReadAllAsync(context.Transport.Input);
+        }
 
         byte[] answer = toClient.Reader.TryRead(out ReadResult read) ? read.Buffer.ToArray() : [];
         one.Note(passedOn is not null ? "left to HTTP" : answer.Length > 9 ? "answered " + Encoding.ASCII.GetString(answer, 9, 3) : "no answer");

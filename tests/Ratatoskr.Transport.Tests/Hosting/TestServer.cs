@@ -7,7 +7,6 @@ using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Hosting;
 using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Server.Kestrel.Core;
-using Microsoft.AspNetCore.Server.Kestrel.Transport.Sockets;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Logging;
 
@@ -38,7 +37,6 @@ internal sealed class TestServer : IAsyncDisposable
         WebApplicationBuilder builder = WebApplication.CreateSlimBuilder();
         builder.Logging.ClearProviders();
         builder.WebHost.UseKestrelHttpsConfiguration();
-        builder.Services.Configure<SocketTransportOptions>(options.ApplyTo);
         ILoggerFactory loggers = LoggerFactory.Create(logging => logging.AddProvider(Logs).SetMinimumLevel(LogLevel.Debug));
         Transport = new SyncTransport(Endpoint, options, _meter, loggers.CreateLogger<SyncTransport>(), time);
         builder.WebHost.ConfigureKestrel(kestrel =>
@@ -52,7 +50,7 @@ internal sealed class TestServer : IAsyncDisposable
             });
         });
         builder.Services.AddSingleton(Transport);
-        builder.Services.AddFairListeners();
+        builder.Services.AddSyncSockets(isTls: certificate is not null);
         _app = builder.Build();
         _app.UseSync(Transport);
         _app.Run(context => context.Response.WriteAsync("http:" + context.Request.Path));
