@@ -64,7 +64,7 @@ npm_parts() {
 
 # The browser tests drive a real Chromium. Without one, and without the right to install it, they say so.
 chromium() {
-  command -v chromium >/dev/null && return 0
+  type -P chromium >/dev/null && return 0              # not command -v: it would find this function
   apt_install chromium
 }
 
