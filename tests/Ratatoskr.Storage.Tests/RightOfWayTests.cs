@@ -1,5 +1,6 @@
 using Ratatoskr.Engine.Storage;
 using Ratatoskr.Storage.Faster;
+using Ratatoskr.Storage.Files;
 using Ratatoskr.Storage.Tests.Blobs;
 using Ratatoskr.Storage.Tests.Contract;
 using Ratatoskr.Storage.Tests.Faster;
@@ -13,7 +14,7 @@ public sealed class RightOfWayTests
     private readonly TaskCompletionSource _isAwaited = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private readonly RightOfWay _way;
 
-    public RightOfWayTests() => _way = new RightOfWay(TimeProvider.System, () =>
+    public RightOfWayTests() => _way = new RightOfWay(TimeProvider.System, _ =>
     {
         _isAwaited.TrySetResult();
         Thread.Yield();
@@ -48,6 +49,40 @@ public sealed class RightOfWayTests
         await piece.WaitAsync(Cancel);
         _way.EndCommit();
         await Piece().WaitAsync(Cancel);
+    }
+
+    [Theory]
+    [InlineData(3, 6)]
+    [InlineData(49, 98)]
+    [InlineData(1000, 100)]
+    public void After_a_large_piece_the_disk_is_left_for_twice_as_long(int tookMs, int restMs)
+    {
+        ManualTime time = new();
+        List<TimeSpan> rests = [];
+        RightOfWay way = new(time, rests.Add);
+        using (RightOfWay.Turn unclaimed = way.Enter()) unclaimed.Rest();
+        Assert.Empty(rests);
+        way.BeginCommit();
+        way.EndCommit();
+        using RightOfWay.Turn turn = way.Enter();
+        time.Advance(tookMs);
+        turn.Rest();
+        Assert.Equal([TimeSpan.FromMilliseconds(restMs)], rests);
+    }
+
+    [Theory]
+    [InlineData(256 << 10, true)]
+    [InlineData(10 << 10, false)]
+    public void Only_large_pieces_are_rested_from(int bytes, bool rests)
+    {
+        int slept = 0;
+        RightOfWay way = new(TimeProvider.System, _ => slept++);
+        using BlobFolder folder = new(new PowerCutFiles(1), options => options with { Way = way });
+        way.BeginCommit();
+        way.EndCommit();
+        using IStoreFile file = folder.Disk.Options.Files.Open("/data/piece", create: true);
+        folder.Disk.Write(file, new byte[bytes], 0);
+        Assert.Equal(rests ? 1 : 0, slept);
     }
 
     [Fact]

@@ -13,6 +13,9 @@ namespace Ratatoskr.Storage.Blobs;
 /// <remarks>Safe on any thread. Disposed after those that use it; what is under way is finished.</remarks>
 public sealed class BlobDisk : IDisposable
 {
+    // A small file is one piece, and its syncs take longer.
+    private const int LargePieceBytes = 64 << 10;
+
     private readonly ConcurrentDictionary<Guid, bool> _suspects = new();      // not more than there are uploads
     private readonly DiskThreads _threads;
     private readonly SemaphoreSlim _longTurns;
@@ -114,6 +117,7 @@ public sealed class BlobDisk : IDisposable
         // Not in parts: what was written in one go may lie in one folio, which is written as a whole.
         using RightOfWay.Turn turn = Options.Way.Enter();
         file.WriteOut(offset, bytes.Length);
+        if (bytes.Length >= LargePieceBytes) turn.Rest();
     }
 
     /// <summary>Syncs a file, when it is its turn. On a thread of the disk.</summary>
