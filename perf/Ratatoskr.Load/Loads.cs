@@ -103,14 +103,17 @@ internal sealed class HandshakeLoad(string title, ServerUnderLoad server, LoadOp
         private readonly byte[] _answer = new byte[AnswerBytesMax];
         private int _count;
         private bool _isUpgraded;
+        private bool _isOver;
 
         public int Index => index;
 
         public long Started => started;
 
-        /// <returns>Whether it is through.</returns>
+        /// <summary>Something has come. What comes later is not looked at: the server may ping, and hang up when nobody answers.</summary>
+        /// <returns>Whether it is through now.</returns>
         public bool GoOn()
         {
+            if (_isOver) return false;
             _count += RawSockets.Receive(socket, _answer.AsSpan(_count));
             ReadOnlySpan<byte> answer = _answer.AsSpan(0, _count);
             if (!_isUpgraded)
@@ -123,7 +126,7 @@ internal sealed class HandshakeLoad(string title, ServerUnderLoad server, LoadOp
             }
 
             if (answer.IndexOf(Hello.Error) >= 0) throw new IOException(Encoding.Latin1.GetString(answer));
-            return answer.IndexOf(Hello.Peer) >= 0;
+            return _isOver = answer.IndexOf(Hello.Peer) >= 0;
         }
     }
 }

@@ -12,7 +12,7 @@ namespace Ratatoskr.Load;
 internal sealed unsafe partial class RawSockets : IDisposable
 {
     private const int Ipv4 = 2, Stream = 1, CloseOnExec = 0x80000;
-    private const int Add = 1, Readable = 1;
+    private const int Add = 1, Readable = 1, EdgeTriggered = 1 << 31;
     private const int DontWait = 0x40, NoSignal = 0x4000;
     private const int TryAgain = 11, Interrupted = 4;
     private const int EventsMax = 64;
@@ -31,7 +31,7 @@ internal sealed unsafe partial class RawSockets : IDisposable
         BinaryPrimitives.WriteUInt16BigEndian(address[2..], checked((ushort)port));
         BinaryPrimitives.WriteUInt32BigEndian(address[4..], 0x7f00_0001);
         fixed (byte* first = address) Checked(connect(socket, first, address.Length), "connect");
-        Event asked = new() { Events = Readable, Tag = tag };
+        Event asked = new() { Events = Readable | EdgeTriggered, Tag = tag };
         Checked(epoll_ctl(_epoll, Add, socket, &asked), "epoll_ctl");
         return socket;
     }
@@ -55,7 +55,7 @@ internal sealed unsafe partial class RawSockets : IDisposable
         return Marshal.GetLastSystemError() == TryAgain ? 0 : throw new Win32Exception(Marshal.GetLastSystemError(), "recv");
     }
 
-    /// <summary>Waits until something has come on one of them.</summary>
+    /// <summary>Waits until something has come on one of them. It is told once: what has come is to be received.</summary>
     public int Wait(Span<int> tags)
     {
         int count;
