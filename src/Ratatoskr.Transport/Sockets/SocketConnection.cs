@@ -180,7 +180,10 @@ internal sealed class SocketConnection : ConnectionContext, IPolled, IDuplexPipe
         try
         {
             if (_output.IsFlushing) Abort(new ConnectionAbortedException("closed while it was written to"));
-            else await _output.FlushAsync().ConfigureAwait(false);
+            while ((await _output.FlushAsync().ConfigureAwait(false)).IsCanceled)
+            {
+                // Somebody has canceled the flush before this one.
+            }
         }
         finally
         {

@@ -54,7 +54,8 @@ internal sealed unsafe class SocketWriter(SocketConnection connection) : PipeWri
     /// <returns>Completed when nobody takes bytes any more; they are dropped.</returns>
     public override ValueTask<FlushResult> FlushAsync(CancellationToken cancellationToken = default)
     {
-        if (_isWaiting) throw new InvalidOperationException("a flush is under way");
+        if (_isWaiting && !IsOver) throw new InvalidOperationException("a flush is under way");
+        if (IsOver) return new ValueTask<FlushResult>(Take());
         if (cancellationToken.IsCancellationRequested) return ValueTask.FromCanceled<FlushResult>(cancellationToken);
         if (Volatile.Read(ref _canceled) != 0 || Send()) return new ValueTask<FlushResult>(Take());
 

@@ -311,8 +311,10 @@ public class SocketConnectionTests
         connection.Abort(new ConnectionAbortedException("once more"));
     }
 
-    [Fact]
-    public async Task What_was_written_and_not_flushed_goes_out_before_the_end()
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public async Task What_was_written_and_not_flushed_goes_out_before_the_end(bool afterCancel)
     {
         await using SocketHost host = SocketHost.Start();
         (Socket client, ConnectionContext connection) = await host.PairAsync();
@@ -320,6 +322,7 @@ public class SocketConnectionTests
         byte[] sent = new byte[5_000_000];
         new Random(7).NextBytes(sent);
         connection.Output().Write(sent);
+        if (afterCancel) connection.Output().CancelPendingFlush();
         await connection.Output().CompleteAsync();
         Task disposing = connection.DisposeAsync().AsTask();
         Assert.Equal(sent, await client.ReceiveAsync(sent.Length));
