@@ -53,8 +53,8 @@ public sealed record TransportOptions
     public Func<string, bool>? AllowsOrigin { get; init; }
 
     /// <summary>
-    /// Where a connection goes on that has kept its thread busy for long: those who send without a pause should not be ahead of those who type. Its threads may run with what
-    /// all others leave of the processors.
+    /// Where a connection goes on that has kept its thread busy for long, and one that ends for want of words: those who send without a pause, and those who say nothing, should not
+    /// be ahead of those who type. Its threads may run with what all others leave of the processors.
     /// </summary>
     public PipeScheduler BusyScheduler { get; init; } = PipeScheduler.ThreadPool;
 

@@ -1,4 +1,3 @@
-using System.Collections.Concurrent;
 using System.IO.Pipelines;
 using Ratatoskr.Engine.Shards;
 using Ratatoskr.Storage.Threads;
@@ -15,7 +14,7 @@ internal sealed class YieldingThreads : PipeScheduler, IWorkScheduler, IDisposab
     [ThreadStatic]
     private static bool s_isOne;
 
-    private readonly BlockingCollection<IThreadPoolWorkItem> _work = [];
+    private readonly WorkQueue<IThreadPoolWorkItem> _work = new();
     private readonly Thread[] _threads;
 
     public YieldingThreads(int count, string name)
@@ -29,14 +28,8 @@ internal sealed class YieldingThreads : PipeScheduler, IWorkScheduler, IDisposab
 
     public void Schedule(IThreadPoolWorkItem work)
     {
-        try
-        {
-            _work.Add(work);
-        }
-        catch (InvalidOperationException)
-        {
-            System.Threading.ThreadPool.UnsafeQueueUserWorkItem(work, preferLocal: false);       // they have ended; a connection has not quite
-        }
+        // They have ended; a connection has not quite.
+        if (!_work.TryAdd(work)) System.Threading.ThreadPool.UnsafeQueueUserWorkItem(work, preferLocal: false);
     }
 
     public override void Schedule(Action<object?> action, object? state) => Schedule(new Call(action, state));
@@ -44,7 +37,7 @@ internal sealed class YieldingThreads : PipeScheduler, IWorkScheduler, IDisposab
     /// <summary>Ends when what was scheduled has run.</summary>
     public void Dispose()
     {
-        _work.CompleteAdding();
+        _work.Close();
         foreach (Thread thread in _threads) thread.Join();
         _work.Dispose();
     }
@@ -53,7 +46,11 @@ internal sealed class YieldingThreads : PipeScheduler, IWorkScheduler, IDisposab
     {
         Niceness.Yield();
         s_isOne = true;
-        foreach (IThreadPoolWorkItem work in _work.GetConsumingEnumerable()) work.Execute();
+        while (_work.Take() is { } work)
+        {
+            work.Execute();
+            Thread.Yield();          // else one that others wait for, pushed aside by whom it has woken itself, waits for the end of a time slice (docs/adr/0016)
+        }
     }
 
     private sealed class Call(Action<object?> action, object? state) : IThreadPoolWorkItem

@@ -16,7 +16,7 @@ internal sealed class SocketConnection : ConnectionContext, IPolled, IDuplexPipe
 {
     private static long s_lastId;
 
-    private readonly Action _closes;
+    private readonly SyncTransport _transport;
     private readonly SocketPoller _poller;
     private readonly SocketReader _input;
     private readonly SocketWriter _output;
@@ -35,17 +35,17 @@ internal sealed class SocketConnection : ConnectionContext, IPolled, IDuplexPipe
     /// <param name="handle">Owned from here on.</param>
     /// <param name="remote">Who has connected.</param>
     /// <param name="poller">Tells what becomes of it.</param>
-    /// <param name="closes">Called once, when the socket is closed.</param>
+    /// <param name="transport">Told when the socket is closed.</param>
     /// <param name="pool">For what Kestrel writes.</param>
     /// <exception cref="IOException">The system cannot watch it; the socket is closed.</exception>
-    public SocketConnection(Descriptor handle, EndPoint remote, SocketPoller poller, Action closes, MemoryPool<byte> pool)
+    public SocketConnection(Descriptor handle, EndPoint remote, SocketPoller poller, SyncTransport transport, MemoryPool<byte> pool)
     {
         Handle = handle;
         RemoteEndPoint = remote;
         MemoryPool = pool;
         Transport = this;
         _poller = poller;
-        _closes = closes;
+        _transport = transport;
         _input = new SocketReader(this);
         _output = new SocketWriter(this);
         try
@@ -55,7 +55,7 @@ internal sealed class SocketConnection : ConnectionContext, IPolled, IDuplexPipe
         catch
         {
             handle.Dispose();
-            closes();
+            transport.SocketClosed();
             throw;
         }
     }
@@ -153,8 +153,8 @@ internal sealed class SocketConnection : ConnectionContext, IPolled, IDuplexPipe
             _ = Linux.SetOption(Handle, Linux.SocketLevel, Linux.Linger, reset, 2 * sizeof(int));
         }
 
-        _input.WakeOnPool();
-        _output.WakeOnPool();
+        _input.WakeLater();
+        _output.WakeLater();
         Closed();
     }
 
@@ -164,6 +164,9 @@ internal sealed class SocketConnection : ConnectionContext, IPolled, IDuplexPipe
         if (WakesOn is { } scheduler) scheduler.Schedule(action, waiter);
         else action(waiter);
     }
+
+    /// <summary>Somebody waits in vain: his time is over, or the connection. Thousands may end at once, and nobody is in a hurry for them.</summary>
+    public void WakeLater(Action<object?> action, object waiter) => (WakesOn ?? _transport.Options.BusyScheduler).Schedule(action, waiter);
 
     public void OnEvents(uint events)
     {
@@ -208,7 +211,7 @@ internal sealed class SocketConnection : ConnectionContext, IPolled, IDuplexPipe
         _output.Release();
         Handle.Dispose();
         Closed();
-        _closes();
+        _transport.SocketClosed();
     }
 
     private unsafe IPEndPoint? ReadName()

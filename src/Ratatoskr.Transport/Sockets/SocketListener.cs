@@ -94,7 +94,7 @@ internal sealed partial class SocketListener : IConnectionListener, IPolled
             return;
         }
 
-        if (_transport.Pending.AreMany) Pause(s_pause);
+        if (_transport.Pending.AreCrowding) Pause(s_pause);
         else _pollers[0].Again(this);
     }
 
@@ -133,7 +133,7 @@ internal sealed partial class SocketListener : IConnectionListener, IPolled
             }
 
             SocketPoller poller = _pollers[(int)((uint)_turn++ % (uint)_pollers.Length)];
-            connection = new SocketConnection(handle, SocketAddresses.Read(new ReadOnlySpan<byte>(address, length)), poller, _transport.SocketClosed, _pool);
+            connection = new SocketConnection(handle, SocketAddresses.Read(new ReadOnlySpan<byte>(address, length)), poller, _transport, _pool);
         }
         catch (IOException)
         {

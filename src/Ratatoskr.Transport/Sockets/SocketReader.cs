@@ -79,7 +79,7 @@ internal sealed unsafe class SocketReader(SocketConnection connection) : PipeRea
     public override void CancelPendingRead()
     {
         Volatile.Write(ref _canceled, 1);
-        WakeOnPool();
+        WakeLater();
     }
 
     /// <summary>Gives back what is held.</summary>
@@ -87,7 +87,7 @@ internal sealed unsafe class SocketReader(SocketConnection connection) : PipeRea
     {
         if (_isCompleted) return;
         _isCompleted = true;
-        WakeOnPool();
+        WakeLater();
         if (_isWaiting) return;                             // somebody may be filling it: the collector's then
         while (_first is not null) DropFirst();
     }
@@ -100,9 +100,9 @@ internal sealed unsafe class SocketReader(SocketConnection connection) : PipeRea
     }
 
     /// <summary>The connection is aborted: whoever waits learns of it.</summary>
-    public void WakeOnPool()
+    public void WakeLater()
     {
-        if (_readiness.TryGiveUp()) ThreadPool.UnsafeQueueUserWorkItem(s_wake, this, preferLocal: false);
+        if (_readiness.TryGiveUp()) connection.WakeLater(s_wake, this);
     }
 
     ReadResult IValueTaskSource<ReadResult>.GetResult(short token)

@@ -76,7 +76,7 @@ internal sealed unsafe class SocketWriter(SocketConnection connection) : PipeWri
     public override void CancelPendingFlush()
     {
         Volatile.Write(ref _canceled, 1);
-        WakeOnPool();
+        WakeLater();
     }
 
     /// <summary>Nothing more is written. What was not flushed goes out before the connection closes, unless <paramref name="exception"/> says that it is worth nothing.</summary>
@@ -95,9 +95,9 @@ internal sealed unsafe class SocketWriter(SocketConnection connection) : PipeWri
     }
 
     /// <summary>The connection is aborted: whoever waits learns of it.</summary>
-    public void WakeOnPool()
+    public void WakeLater()
     {
-        if (_readiness.TryGiveUp()) ThreadPool.UnsafeQueueUserWorkItem(s_wake, this, preferLocal: false);
+        if (_readiness.TryGiveUp()) connection.WakeLater(s_wake, this);
     }
 
     /// <summary>Gives back what is held. Nobody writes any more.</summary>

@@ -21,6 +21,9 @@ internal sealed class PendingUpgrades(int countMax)
     /// <summary>So many that even those are not kept which Kestrel would keep.</summary>
     public bool AreMany => Count > countMax / 4;
 
+    /// <summary>More than come at a time when each says at once what it is: no more are to be accepted than leave the others their processor.</summary>
+    public bool AreCrowding => Count > countMax / 32;
+
     public void Add(UpgradePeek.Pending newcomer)
     {
         UpgradePeek.Pending? oldest = null;

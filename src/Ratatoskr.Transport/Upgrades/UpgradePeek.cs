@@ -13,7 +13,7 @@ namespace Ratatoskr.Transport.Upgrades;
 
 /// <summary>
 /// Before Kestrel's HTTP stack: looks at the first request of a connection. An upgrade to a sync path is served here, from the socket's own
-/// pipes; everything else goes on unread, as soon as it is known not to be ours, so ordinary HTTP keeps Kestrel's behaviour and limits.
+/// pipes; everything else goes on unread, when the head of the request is there or is no such thing, so ordinary HTTP keeps Kestrel's behaviour and limits.
 /// </summary>
 internal sealed class UpgradePeek(SyncTransport transport)
 {
@@ -72,6 +72,8 @@ internal sealed class UpgradePeek(SyncTransport transport)
                 UpgradeOutcome outcome = Examine(buffer, _limits, out UpgradeRequest? request, out int headLength, out UpgradeRefusal refusal);
                 switch (outcome)
                 {
+                    case UpgradeOutcome.NotAnUpgrade when RequestHead.IsUnfinished(buffer, seen, _limits.HeadLengthMax):
+                        break;
                     case UpgradeOutcome.NotAnUpgrade:
                         // Examined to where we looked before: a pipe does not take that back, and what is new there wakes the next reader at once.
                         input.AdvanceTo(buffer.Start, buffer.GetPosition(seen));

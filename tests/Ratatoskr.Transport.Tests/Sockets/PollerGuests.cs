@@ -20,7 +20,7 @@ internal sealed class PollerGuests : IAsyncDisposable
         for (int i = 0; i <= Environment.ProcessorCount; i++)
         {
             Socket client = await host.ConnectAsync();
-            await client.SendAsync("HTTP"u8.ToArray(), TestContext.Current.CancellationToken);
+            await client.SendAsync("HTTP\n\n"u8.ToArray(), TestContext.Current.CancellationToken);
             ConnectionContext connection = await host.AcceptAsync();
             guests._connections.Add((client, connection));
             connection.Transport.Input.AdvanceTo((await connection.Transport.Input.ReadAsync(TestContext.Current.CancellationToken)).Buffer.End);

@@ -20,10 +20,10 @@ public class SocketListenerTests
         using Socket web = await host.ConnectAsync(), sync = await host.ConnectAsync();
         await sync.SendAsync(Encoding.ASCII.GetBytes(RawClient.UpgradeRequest("/sync")), Cancel);
         await host.Endpoint.NextAsync();
-        await web.SendAsync("GET /health HTTP/1.1\r\n"u8.ToArray(), Cancel);
+        await web.SendAsync("GET /health HTTP/1.1\r\n\r\n"u8.ToArray(), Cancel);
         ConnectionContext connection = await host.AcceptAsync();
         ReadResult read = await connection.Transport.Input.ReadAsync(Cancel);
-        Assert.Equal("GET /health HTTP/1.1\r\n", Encoding.ASCII.GetString(read.Buffer.ToArray()));
+        Assert.Equal("GET /health HTTP/1.1\r\n\r\n", Encoding.ASCII.GetString(read.Buffer.ToArray()));
         await connection.DisposeAsync();
     }
 
@@ -52,12 +52,12 @@ public class SocketListenerTests
     {
         const int Silent = 20, Crowd = 3 * SocketListener.AtOnceMax;
         ManualTime time = new();
-        await using SocketHost host = SocketHost.Start(new TransportOptions { PendingUpgradesMax = areMany ? 4 * Silent - 1 : 1000 }, time, peeks: true);
+        await using SocketHost host = SocketHost.Start(new TransportOptions { PendingUpgradesMax = areMany ? (32 * Silent) - 1 : 64 * (Silent + Crowd) }, time, peeks: true);
         await using PollerGuests guests = await PollerGuests.ComeAsync(host);
         List<Socket> clients = [];
         for (int i = 0; i < Silent; i++) clients.Add(await host.ConnectAsync());
         while (host.Transport.Pending.Count < Silent) await Task.Yield();
-        Assert.Equal(areMany, host.Transport.Pending.AreMany);
+        Assert.Equal(areMany, host.Transport.Pending.AreCrowding);
         int before = host.Transport.SocketCount;
         await guests.WhileBlockedAsync(async () =>
         {

@@ -151,13 +151,16 @@ public sealed class UpgradePeekTests
         Assert.Equal(1, server.Count("ratatoskr.connections.refused reason=" + (status == "426" ? "version" : "malformed")));
     }
 
-    [Fact]
-    public async Task Head_that_trickles_in_gets_408()
+    [Theory]
+    [InlineData("GET /sync HTTP/1.1\r\nHost: local")]
+    [InlineData("GET /other HTTP/1.1\r\nHost: local")]
+    [InlineData("P")]
+    public async Task Head_that_trickles_in_gets_408_and_reaches_nobody(string beginning)
     {
         ManualTime time = new();
         await using TestServer server = await TestServer.StartAsync(time: time);
         using RawClient client = await server.ConnectRawAsync();
-        await client.WriteAsync("GET /sync HTTP/1.1\r\nHost: local");
+        await client.WriteAsync(beginning);
 
         Task<string> answer = client.ReadToEndAsync();
         while (!answer.IsCompleted)
@@ -167,6 +170,7 @@ public sealed class UpgradePeekTests
         }
 
         Assert.StartsWith("HTTP/1.1 408 ", await answer, StringComparison.Ordinal);
+        Assert.Equal(1, server.Count("ratatoskr.connections.refused reason=timed_out"));
     }
 
     [Fact]

@@ -1,3 +1,5 @@
+using Ratatoskr.Storage.Threads;
+
 namespace Ratatoskr.Storage.Faster.Operations;
 
 /// <summary>
@@ -5,11 +7,12 @@ namespace Ratatoskr.Storage.Faster.Operations;
 /// so what is in memory is bounded by what they have not yet been answered, and one group takes a bounded number of bytes.
 /// </summary>
 /// <remarks>Any thread adds, one takes.</remarks>
-internal sealed class OperationQueue
+internal sealed class OperationQueue : IDisposable
 {
-    private readonly object _gate = new();
+    private readonly Lock _gate = new();
     private readonly Queue<StoreOperation> _waiting = new();
-    private bool _taking;
+    private readonly Doorbell _bell = new();
+    private bool _sleeps;                                         // the writer, or will in a moment
     private bool _closed;
 
     /// <summary>Operations that wait.</summary>
@@ -24,49 +27,66 @@ internal sealed class OperationQueue
     /// <returns>false: closed.</returns>
     public bool TryAdd(StoreOperation operation)
     {
+        bool sleeps;
         lock (_gate)
         {
             if (_closed) return false;
             _waiting.Enqueue(operation);
-            if (_taking) Monitor.Pulse(_gate);
-            return true;
+            sleeps = TakeSleep();
         }
+
+        if (sleeps) _bell.Ring();
+        return true;
     }
 
     /// <summary>Nothing more is accepted; what waits is still taken.</summary>
     public void Close()
     {
+        bool sleeps;
         lock (_gate)
         {
             _closed = true;
-            Monitor.Pulse(_gate);
+            sleeps = TakeSleep();
         }
+
+        if (sleeps) _bell.Ring();
     }
 
     /// <summary>Moves the next group into <paramref name="group"/>, waiting for one if <paramref name="wait"/>.</summary>
     /// <returns>false: closed and empty.</returns>
     public bool Take(List<StoreOperation?> group, long bytesMax, bool wait)
     {
-        lock (_gate)
+        while (true)
         {
-            while (_waiting.Count == 0)
+            lock (_gate)
             {
+                long bytes = 0;
+                bool any = _waiting.Count > 0;
+                while (bytes < bytesMax && _waiting.TryDequeue(out StoreOperation? operation))
+                {
+                    if (!operation.TryTake()) continue;
+                    bytes += operation.Bytes;
+                    group.Add(operation);
+                }
+
+                if (any) return true;
                 if (_closed) return false;
                 if (!wait) return true;
-                _taking = true;
-                Monitor.Wait(_gate);
-                _taking = false;
+                _sleeps = true;
             }
 
-            long bytes = 0;
-            while (bytes < bytesMax && _waiting.TryDequeue(out StoreOperation? operation))
-            {
-                if (!operation.TryTake()) continue;
-                bytes += operation.Bytes;
-                group.Add(operation);
-            }
-
-            return true;
+            _bell.Wait();
         }
+    }
+
+    /// <summary>For the writer, when <see cref="Take"/> has said that there is no more.</summary>
+    public void Dispose() => _bell.Dispose();
+
+    // Whoever takes it rings.
+    private bool TakeSleep()
+    {
+        bool sleeps = _sleeps;
+        _sleeps = false;
+        return sleeps;
     }
 }

@@ -1,20 +1,18 @@
 using Ratatoskr.Storage.Faster.Tables;
+using Ratatoskr.Storage.Threads;
 
 namespace Ratatoskr.Storage.Faster.Reading;
 
 /// <summary>
 /// The threads that read: each with a session of its own, so that a slow disk stalls neither the writer nor its callers.
-/// What waits is bounded by the callers, who await. They sleep while there is nothing: a <c>BlockingCollection</c> spins first and yields the processor as it does,
-/// and beside busy processes each yield costs a time slice.
+/// What waits is bounded by the callers, who await.
 /// </summary>
 /// <remarks>Safe on any thread.</remarks>
 internal sealed class ReaderThreads : IDisposable
 {
-    private readonly object _gate = new();                        // also waited on
-    private readonly Queue<Call> _waiting = [];
+    private readonly WorkQueue<Call> _waiting = new();
     private readonly List<Thread> _threads = [];
     private readonly string _folder;
-    private bool _isClosed;
 
     public ReaderThreads(DocumentTable table, FasterStoreOptions options)
     {
@@ -28,64 +26,29 @@ internal sealed class ReaderThreads : IDisposable
     }
 
     /// <summary>Calls that wait.</summary>
-    public int Waiting
-    {
-        get
-        {
-            lock (_gate) return _waiting.Count;
-        }
-    }
+    public int Waiting => _waiting.Count;
 
     /// <summary>Runs <paramref name="work"/> on a reader thread.</summary>
     public Task<T> Run<T>(Func<DocumentReader, T> work, CancellationToken stop)
     {
         if (stop.IsCancellationRequested) return Task.FromCanceled<T>(stop);
         Call<T> call = new(work, stop);
-        lock (_gate)
-        {
-            if (!_isClosed)
-            {
-                _waiting.Enqueue(call);
-                Monitor.Pulse(_gate);
-                return call.Answer;
-            }
-        }
-
-        call.Refuse(StoreUnavailableException.For("read", _folder, "the store is closed"));
+        if (!_waiting.TryAdd(call)) call.Refuse(StoreUnavailableException.For("read", _folder, "the store is closed"));
         return call.Answer;
     }
 
     /// <summary>Ends when what waits has run.</summary>
     public void Dispose()
     {
-        lock (_gate)
-        {
-            _isClosed = true;
-            Monitor.PulseAll(_gate);
-        }
-
+        _waiting.Close();
         foreach (Thread thread in _threads) thread.Join();
+        _waiting.Dispose();
     }
 
     private void Run(DocumentTable table)
     {
         using DocumentReader reader = new(table, _folder);
-        while (Next() is { } call) call.Run(reader);
-    }
-
-    // null: there will be no more.
-    private Call? Next()
-    {
-        lock (_gate)
-        {
-            while (_waiting.Count == 0)
-            {
-                if (_isClosed) return null;
-                Monitor.Wait(_gate);
-            }
-
-            return _waiting.Dequeue();
-        }
+        while (_waiting.Take() is { } call) call.Run(reader);
     }
 
     private abstract class Call

@@ -125,6 +125,7 @@ internal sealed class StoreWriter : IDisposable
         _table.Dispose();
         _journal.Dispose();
         _documents.Dispose();
+        Queue.Dispose();
     }
 
     /// <summary>Appends authorised under another epoch, or an earlier control number, are fenced from here on. On the writer thread.</summary>
