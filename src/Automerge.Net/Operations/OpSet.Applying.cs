@@ -7,17 +7,17 @@ namespace Automerge.Operations;
 
 public sealed partial class OpSet
 {
-    // Places of operations, and predecessors, whose memory is kept for the next change: most have a few, a pasted book has a million.
+    // Runs of operations, and predecessors, whose memory is kept for the next change: most have a few.
     private const int AppliedKeptMax = 64;
 
     // Lent to the op set that takes in a change: a server has many, and few of them do so at once.
     [ThreadStatic]
-    private static List<AppliedOp>? t_applied;
+    private static List<AppliedRun>? t_applied;
 
     private readonly List<LocalId> _predecessors = [];
 
     // To take back, should a later operation of the change be refused; null between changes.
-    private List<AppliedOp>? _applied;
+    private List<AppliedRun>? _applied;
 
     private static ChangeVerdict TooLarge => new(ChangeFault.Limit, "the document would be too large");
 
@@ -55,11 +55,19 @@ public sealed partial class OpSet
 
     private void ReportApplied(PatchLog patches)
     {
-        foreach (ref readonly AppliedOp op in CollectionsMarshal.AsSpan(_applied))
+        foreach (ref readonly AppliedRun run in CollectionsMarshal.AsSpan(_applied))
         {
-            if (op.Target is MapObject map) patches.Note(map, op.Name);
-            else patches.Note((SequenceObject)op.Target, op.Element, 1);
+            AppliedOp first = run.First;
+            if (first.Target is MapObject map) patches.Note(map, first.Name);
+            else patches.Note((SequenceObject)first.Target, first.Element, run.Count);
         }
+    }
+
+    private void Remember(in AppliedOp op)
+    {
+        Span<AppliedRun> runs = CollectionsMarshal.AsSpan(_applied);
+        if (!runs.IsEmpty && op == runs[^1].First.Plus(runs[^1].Count)) runs[^1].Count++;
+        else _applied!.Add(new AppliedRun { First = op, Count = 1 });
     }
 
     private string? ApplyOne(ref ChangeOpReader op, CausalPast past, int author)
@@ -100,7 +108,7 @@ public sealed partial class OpSet
 
         Put(ref op, register);
         if (op.Action is OpAction.MakeMap or OpAction.MakeList or OpAction.MakeText or OpAction.MakeTable) AddObject(op.Id, op.Action, map, name, default);
-        _applied!.Add(new AppliedOp(op.Id, op.Action, map, default, name));
+        Remember(new AppliedOp(op.Id, op.Action, map, default, name));
         return null;
     }
 
@@ -124,7 +132,7 @@ public sealed partial class OpSet
             if (op.Action is OpAction.MakeMap or OpAction.MakeList or OpAction.MakeText or OpAction.MakeTable) AddObject(op.Id, op.Action, sequence, -1, op.Id);
         }
 
-        _applied!.Add(new AppliedOp(op.Id, op.Action, sequence, op.Id, -1));
+        Remember(new AppliedOp(op.Id, op.Action, sequence, op.Id, -1));
         return op.Action == OpAction.Mark && !op.HasMarkName && !EndsMark(sequence, op.Id) ? "a mark ends that does not begin before it" : null;
     }
 
@@ -138,7 +146,7 @@ public sealed partial class OpSet
             if (run.Register is null ? predecessor != op.Element : !Holds(run.Register, predecessor)) return "a predecessor is not a value of its element";
         }
 
-        _applied!.Add(new AppliedOp(op.Id, op.Action, sequence, op.Element, -1));
+        Remember(new AppliedOp(op.Id, op.Action, sequence, op.Element, -1));
         if (op.Action == OpAction.Delete && run.Register is null && run.Deleted.IsNone)
         {
             sequence.Delete(place, op.Id);
@@ -210,7 +218,12 @@ public sealed partial class OpSet
     /// <summary>Takes the operations of <see cref="_applied"/> back, the last one first.</summary>
     private void TakeBack()
     {
-        for (int i = _applied!.Count - 1; i >= 0; i--) TakeBack(_applied[i]);
+        for (int i = _applied!.Count - 1; i >= 0; i--)
+        {
+            AppliedRun run = _applied[i];
+            for (int at = run.Count - 1; at >= 0; at--) TakeBack(run.First.Plus(at));
+        }
+
         _applied.Clear();
     }
 
@@ -268,5 +281,16 @@ public sealed partial class OpSet
     }
 
     // What has to be known of an operation to take it back.
-    private readonly record struct AppliedOp(LocalId Id, OpAction Action, OpObject Target, LocalId Element, int Name);
+    private readonly record struct AppliedOp(LocalId Id, OpAction Action, OpObject Target, LocalId Element, int Name)
+    {
+        /// <summary>One that many operations later in the same run.</summary>
+        public AppliedOp Plus(int count) => count == 0 ? this : this with { Id = Id.Plus(count), Element = Element.Plus(count) };
+    }
+
+    // Of a sequence: consecutive characters typed, or elements deleted in their order. A pasted book has a million operations, and large arrays of references make every collection long.
+    private struct AppliedRun
+    {
+        public AppliedOp First;
+        public int Count;
+    }
 }

@@ -140,6 +140,12 @@ public sealed record EngineLimits
     /// <summary>Documents that are not there, or not for it, that a session may ask a shard for within a second; then it is not read from until the next.</summary>
     public int AbsentDocumentsPerSecond { get; init; } = 1_000;
 
+    /// <summary>The same of all sessions together; beyond it those wait that have asked for more than their share.</summary>
+    public int AbsentDocumentsPerSecondOfAll { get; init; } = 4_000;
+
+    /// <summary>A session's share of that is no less than so many, however many sessions there are.</summary>
+    public int AbsentDocumentsShareMin { get; init; } = 16;
+
     /// <summary>Ephemeral messages kept for a slow reader; the oldest is dropped.</summary>
     public int EphemeralRingCount { get; init; } = 64;
 

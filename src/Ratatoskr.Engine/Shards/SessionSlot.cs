@@ -11,8 +11,6 @@ internal sealed class SessionSlot
 {
     private long _queueRoom;
     private Timestamp _queueRoomAt;
-    private int _absent;
-    private Timestamp _absentSince;
 
     public SessionSlot() => LinksByText = Links.GetAlternateLookup<ReadOnlySpan<byte>>();
 
@@ -26,6 +24,9 @@ internal sealed class SessionSlot
 
     /// <summary>Storage ids whose heads the session wants to hear of; null for none.</summary>
     public HashSet<StorageId>? Follows { get; set; }
+
+    /// <summary>Documents that the session was told are not there, or not for it, within a second.</summary>
+    public AbsentCount Absent { get; } = new();
 
     /// <summary>In the runner's list of connections to flush at the end of the turn.</summary>
     public bool Touched { get; set; }
@@ -41,16 +42,6 @@ internal sealed class SessionSlot
         _queueRoom = Math.Min(limits.QueueBytesPerSession, _queueRoom + (limits.QueueBytesPerSession * passed / limits.QueueRefillMs));
         _queueRoomAt = now;
         return _queueRoom > 0;
-    }
-
-    /// <summary>The session was told that a document is not there, or not for it.</summary>
-    /// <returns>Whether these are as many as there may be in a second.</returns>
-    public bool CountAbsent(Timestamp now, EngineLimits limits)
-    {
-        if (now.UnixMs - _absentSince.UnixMs >= 1_000) (_absent, _absentSince) = (0, now);
-        if (++_absent < limits.AbsentDocumentsPerSecond) return false;
-        _absent = 0;
-        return true;
     }
 
     /// <summary>One does.</summary>

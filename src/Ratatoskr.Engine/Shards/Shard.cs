@@ -42,6 +42,7 @@ internal sealed class Shard
     private readonly Queue<DocumentActor> _ticking = new();
     private readonly Queue<PeerLink> _closing = new();
     private readonly List<PeerSession> _halted = [];
+    private readonly AbsentCount _absent = new();
     private readonly FanOut _fanOut;
     private readonly EphemeralRelay _ephemeral;
     private readonly long _budget;
@@ -437,10 +438,17 @@ internal sealed class Shard
         return link;
     }
 
-    /// <summary>A peer was told that a document is not there, or not for it. Ids can be made up faster than anything else: who asks for many such waits for the next second.</summary>
+    /// <summary>
+    /// A peer was told that a document is not there, or not for it. Ids can be made up faster than anything else, and each costs the collector: who asks for many such,
+    /// or for more than his share when all together ask for too many, waits for the next second.
+    /// </summary>
     public void CountAbsent(PeerSession session)
     {
-        if (session.Slots[Index] is not { } slot || !slot.CountAbsent(Now, Limits)) return;
+        if (session.Slots[Index] is not { } slot) return;
+        int ofAll = _absent.Add(Now), ofSession = slot.Absent.Add(Now);
+        int share = ofAll < Limits.AbsentDocumentsPerSecondOfAll ? Limits.AbsentDocumentsPerSecond : Math.Max(Limits.AbsentDocumentsShareMin, Limits.AbsentDocumentsPerSecondOfAll / _sessions);
+        if (ofSession < Math.Min(share, Limits.AbsentDocumentsPerSecond)) return;
+        slot.Absent.Clear();
         Metrics.SessionHalted();
         session.Backlog.Halt();
         _halted.Add(session);

@@ -113,6 +113,33 @@ public sealed class MailboxTests
         }
     }
 
+    [Fact]
+    public async Task When_all_together_ask_for_too_many_those_wait_that_have_asked_for_more_than_their_share()
+    {
+        using TestServer server = new(new EngineLimits { AbsentDocumentsPerSecond = 100, AbsentDocumentsPerSecondOfAll = 20, AbsentDocumentsShareMin = 2 });
+        TestPeer[] many = [.. Enumerable.Range(0, 3).Select(number => server.Connect($"asks {number}"))];
+        TestPeer few = server.Connect("few");
+        int asked = 0;
+        async Task<bool> IsHeldBackAsync(TestPeer peer)
+        {
+            peer.Open(TestServer.Document($"made up {asked++}"));
+            Task taken = peer.Session!.ReceiveAsync(peer.Outbox.Dequeue()).AsTask();
+            server.Scheduler.RunAll();
+            if (taken.IsCompleted) await taken;
+            return !taken.IsCompleted;
+        }
+
+        for (int i = 0; i < 6; i++)
+        {
+            foreach (TestPeer peer in many) Assert.False(await IsHeldBackAsync(peer));
+        }
+
+        Assert.False(await IsHeldBackAsync(few));             // the 19th of 20
+        foreach (TestPeer peer in many) await IsHeldBackAsync(peer);
+        foreach (TestPeer peer in many) Assert.True(await IsHeldBackAsync(peer));
+        for (int i = 0; i < 3; i++) Assert.False(await IsHeldBackAsync(few));
+    }
+
     [Theory]
     [InlineData(false)]
     [InlineData(true)]
