@@ -1,11 +1,14 @@
+using System.IO.Pipelines;
 using System.Net;
 using System.Net.Security;
 using System.Net.WebSockets;
 using System.Security.Cryptography.X509Certificates;
 using System.Text;
+using Microsoft.AspNetCore.Connections;
 using Ratatoskr.Engine.Sessions;
 using Ratatoskr.Protocol.WebSockets;
 using Ratatoskr.Transport.Tests.Hosting;
+using Ratatoskr.Transport.Upgrades;
 using SharedTests.Clocks;
 
 namespace Ratatoskr.Transport.Tests.Upgrades;
@@ -159,17 +162,20 @@ public sealed class UpgradePeekTests
     {
         ManualTime time = new();
         await using TestServer server = await TestServer.StartAsync(time: time);
-        using RawClient client = await server.ConnectRawAsync();
-        await client.WriteAsync(beginning);
+        Pipe toServer = new(), toClient = new();                 // with a socket, time could pass before the words are there
+        DefaultConnectionContext context = new("trickles") { Transport = new Duplex(toServer.Reader, toClient.Writer) };
+        await toServer.Writer.WriteAsync(Encoding.ASCII.GetBytes(beginning));
 
-        Task<string> answer = client.ReadToEndAsync();
-        while (!answer.IsCompleted)
+        Task<bool> isForHttp = new UpgradePeek(server.Transport).IsForHttpAsync(context);
+        while (!isForHttp.IsCompleted)
         {
             time.Advance(TimeSpan.FromSeconds(1));
             await Task.Yield();
         }
 
-        Assert.StartsWith("HTTP/1.1 408 ", await answer, StringComparison.Ordinal);
+        Assert.False(await isForHttp);
+        ReadResult answer = await toClient.Reader.ReadAsync();
+        Assert.StartsWith("HTTP/1.1 408 ", Encoding.ASCII.GetString(answer.Buffer), StringComparison.Ordinal);
         Assert.Equal(1, server.Count("ratatoskr.connections.refused reason=timed_out"));
     }
 
@@ -242,5 +248,12 @@ public sealed class UpgradePeekTests
         Assert.True(info.IsSecure);
         await client.CloseAsync(WebSocketCloseStatus.NormalClosure, "", Cancel);
         await session.WhenDisconnected;
+    }
+
+    private sealed class Duplex(PipeReader input, PipeWriter output) : IDuplexPipe
+    {
+        public PipeReader Input => input;
+
+        public PipeWriter Output => output;
     }
 }
