@@ -16,12 +16,14 @@ internal struct BusyTime(TimeProvider time)
 
     private long _since;
     private long _paused;
+    private bool _foundMore;                                  // by a read since then
 
     /// <summary>It goes on, after a read.</summary>
     public void Resume()
     {
         long now = time.GetTimestamp();
-        if (_paused == 0 || time.GetElapsedTime(_paused, now) > ReadMax) _since = now;
+        _foundMore = _paused != 0 && time.GetElapsedTime(_paused, now) <= ReadMax;
+        if (!_foundMore) _since = now;
     }
 
     /// <summary>It goes on, on a thread that others had before.</summary>
@@ -31,10 +33,13 @@ internal struct BusyTime(TimeProvider time)
     public readonly bool IsOver => time.GetElapsedTime(_since) > Max;
 
     /// <summary>It is about to read.</summary>
-    /// <returns><see cref="IsOver"/>.</returns>
+    /// <returns>
+    /// Whether it is time to let others go first. Not for what the first read brought: that may have taken long because the thread was pushed aside, a collection ran, or the shard had
+    /// others' work to do, and behind thousands of connections that end, somebody who types would wait for milliseconds.
+    /// </returns>
     public bool Pause()
     {
         _paused = time.GetTimestamp();
-        return time.GetElapsedTime(_since, _paused) > Max;
+        return _foundMore && time.GetElapsedTime(_since, _paused) > Max;
     }
 }

@@ -18,6 +18,7 @@ internal static unsafe partial class Linux
     public const uint PeerShutDown = 0x2000;        // EPOLLRDHUP
     public const uint EdgeTriggered = 1u << 31;     // EPOLLET
     public const int ControlAdd = 1;                // EPOLL_CTL_ADD
+    public const int ControlRemove = 2;             // EPOLL_CTL_DEL
 
     // Flags of a call.
     public const int CloseOnExec = 0x80000;         // SOCK_CLOEXEC, EPOLL_CLOEXEC, EFD_CLOEXEC

@@ -201,11 +201,11 @@ internal sealed class SocketConnection : ConnectionContext, IPolled, IDuplexPipe
         {
             if (_isDisposed) return;
             _isDisposed = true;
-            if (_abortReason is null) _ = Linux.Shutdown(Handle, Linux.Both);
         }
 
+        _poller.Forget(_place, Handle);                          // first: the shutdown is an event, and two more follow it
+        if (_abortReason is null) _ = Linux.Shutdown(Handle, Linux.Both);
         _abortReason ??= new ConnectionAbortedException("the connection is closed");
-        _poller.Forget(_place);
         _input.Complete();
         _output.Complete();
         _output.Release();

@@ -71,7 +71,7 @@ internal sealed partial class SocketListener : IConnectionListener, IPolled
     {
         if (_isUnbound) return;
         _isUnbound = true;
-        _pollers[0].Forget(_place);
+        _pollers[0].Forget(_place, _socket.SafeHandle);
         await _pauseTimer.DisposeAsync().ConfigureAwait(false);
         _socket.Dispose();
         _forKestrel.Writer.TryComplete();

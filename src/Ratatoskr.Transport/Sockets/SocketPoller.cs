@@ -61,12 +61,19 @@ internal sealed unsafe partial class SocketPoller : IDisposable
         Unsafe.WriteUnaligned(asked + s_dataOffset, tag);
         if (Linux.EpollControl(_epoll, Linux.ControlAdd, descriptor, asked) == 0) return place;
         IOException failure = SocketErrors.Last();
-        Forget(place);
+        Free(place);
         throw failure;
     }
 
-    /// <summary>It hears of nothing more. Its descriptor is closed next, which ends the watching.</summary>
-    public void Forget(int place)
+    /// <summary>It hears of nothing more.</summary>
+    public void Forget(int place, SafeHandle descriptor)
+    {
+        byte* nothing = stackalloc byte[s_eventBytes];
+        _ = Linux.EpollControl(_epoll, Linux.ControlRemove, descriptor, nothing);
+        Free(place);
+    }
+
+    private void Free(int place)
     {
         lock (_gate)
         {

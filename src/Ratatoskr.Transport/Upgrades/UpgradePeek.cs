@@ -32,7 +32,7 @@ internal sealed class UpgradePeek(SyncTransport transport)
     /// <returns>Whether it is HTTP's, with all that has come. If not, it is through.</returns>
     public async Task<bool> IsForHttpAsync(ConnectionContext context)
     {
-        (Verdict verdict, UpgradeRequest? request, UpgradeRefusal refusal) = await PeekAsync(context.Transport.Input).ConfigureAwait(false);
+        (Verdict verdict, UpgradeRequest? request, UpgradeRefusal refusal) = await PeekAsync(context).ConfigureAwait(false);
         switch (verdict)
         {
             case Verdict.Http:
@@ -57,8 +57,9 @@ internal sealed class UpgradePeek(SyncTransport transport)
     }
 
     // Leaves the input consumed up to the first frame for an upgrade, and untouched for HTTP.
-    private async Task<(Verdict Verdict, UpgradeRequest? Request, UpgradeRefusal Refusal)> PeekAsync(PipeReader input)
+    private async Task<(Verdict Verdict, UpgradeRequest? Request, UpgradeRefusal Refusal)> PeekAsync(ConnectionContext context)
     {
+        PipeReader input = context.Transport.Input;
         Pending? pending = null;
         long seen = 0;
         try
@@ -90,7 +91,13 @@ internal sealed class UpgradePeek(SyncTransport transport)
                 input.AdvanceTo(buffer.Start, buffer.End);
                 if (result.IsCompleted) return (Verdict.Gone, null, default);
 
-                if (!result.IsCanceled) continue;
+                if (!result.IsCanceled)
+                {
+                    // A head in pieces is nobody's who is in a hurry; thousands of them, a byte at a time, would keep the poller from everybody else's edits.
+                    (context as SocketConnection)?.WakesOn = transport.Options.BusyScheduler;
+                    continue;
+                }
+
                 if (seen > 0) return (pending!.GivesWay ? Verdict.GaveWay : Verdict.TimedOut, null, default);
 
                 // Nobody has said a word: Kestrel has a time-out for that too (keep-alive), and browsers open connections ahead of use.

@@ -39,11 +39,34 @@ public class BusyTimeTests
     }
 
     [Fact]
+    public void What_one_read_has_brought_may_take_long()
+    {
+        BusyTime busy = new(_time);
+        for (int read = 0; read < 3; read++)
+        {
+            busy.Resume();
+            Pass(5_000);
+            Assert.True(busy.IsOver);
+            Assert.False(busy.Pause());
+            Pass(300);
+        }
+
+        busy.Resume();
+        Pass(5_000);
+        Assert.False(busy.Pause());
+        Pass(100);
+        busy.Resume();
+        Assert.True(busy.Pause());
+    }
+
+    [Fact]
     public void Who_has_let_others_go_first_begins_anew()
     {
         BusyTime busy = new(_time);
         busy.Resume();
         Pass(600);
+        busy.Pause();
+        busy.Resume();
         Assert.True(busy.Pause());
         busy.Restart();
         Pass(100);
