@@ -154,6 +154,24 @@ public sealed class UpgradePeekTests
         Assert.Equal(1, server.Count("ratatoskr.connections.refused reason=" + (status == "426" ? "version" : "malformed")));
     }
 
+    [Fact]
+    public async Task Head_that_trickles_in_gets_408()
+    {
+        ManualTime time = new();
+        await using TestServer server = await TestServer.StartAsync(time: time);
+        using RawClient client = await server.ConnectRawAsync();
+        await client.WriteAsync("GET /sync HTTP/1.1\r\nHost: local");
+
+        Task<string> answer = client.ReadToEndAsync();
+        while (!answer.IsCompleted)
+        {
+            time.Advance(TimeSpan.FromSeconds(1));
+            await Task.Yield();
+        }
+
+        Assert.StartsWith("HTTP/1.1 408 ", await answer, StringComparison.Ordinal);
+    }
+
     [Theory]
     [InlineData("GET /sync HTTP/1.1\r\nHost: local")]
     [InlineData("GET /other HTTP/1.1\r\nHost: local")]
