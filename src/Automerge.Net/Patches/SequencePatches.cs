@@ -141,6 +141,8 @@ internal sealed class SequencePatches
         }
         else if (old == now)
         {
+            // An empty string in a text has no place to speak of.
+            if (width == 0) return index;
             Flush();
             _maker.CompareShown(_sequence, _path, index, register, now, _before, _into);
         }
@@ -203,7 +205,7 @@ internal sealed class SequencePatches
             if (op.IsMake) _maker.Enqueue(op.Id, _path.Add(index), isNew: true);
         }
 
-        if (_after.NextBelow(register, now) >= 0) _conflicts.Add((index, true));
+        if (width > 0 && _after.NextBelow(register, now) >= 0) _conflicts.Add((index, true));
     }
 
     private void InsertText(ReadOnlySpan<byte> utf8, int width, int index, int position)

@@ -2,6 +2,7 @@ using Automerge.Changes;
 using Automerge.Documents;
 using Automerge.Operations;
 using Automerge.Patches;
+using Automerge.Tests.Changes;
 using Automerge.Values;
 
 namespace Automerge.Tests.Patches;
@@ -143,6 +144,27 @@ public class PatchTests
         Commit(alice, edit => edit.Put(ObjectId.Root, "c", 3));
         Assert.Equal(["/ c put signed 3"], alice.TakePatches().Select(Describe));
         Assert.Empty(alice.TakePatches());
+    }
+
+    // No client writes them, but a change may: such an element is as wide as nothing, so there is no index to tell a conflict at.
+    [Fact]
+    public void Conflicts_of_empty_strings_in_a_text_are_not_told()
+    {
+        (Document honest, _) = WithText("x");
+        ChangeOp empty = new() { Object = new OpId(1, Alice), Key = OpKey.ListElement(new OpId(2, Alice)), Action = OpAction.Set, Value = TestChanges.Text(""), Predecessors = [new OpId(2, Alice)] };
+        byte[] Emptied(ActorId actor, uint seq) => new Change { Actor = actor, Seq = seq, StartOp = 3, Deps = [.. honest.Heads], Operations = [empty] }.Encode(out _);
+        byte[] alices = Emptied(Alice, 2), bobs = Emptied(Bob, 1);
+
+        Document both = Document.Load(honest.Save(), new ActorId([0xCC]));
+        both.CollectPatches();
+        both.ApplyChanges([.. alices, .. bobs]);
+        Assert.Equal(["/t 0 delete 1"], both.TakePatches().Select(Describe));
+
+        Document winnerFirst = Document.Load(honest.Save(), new ActorId([0xCC]));
+        winnerFirst.ApplyChanges(bobs);
+        winnerFirst.CollectPatches();
+        winnerFirst.ApplyChanges(alices);
+        Assert.Empty(winnerFirst.TakePatches());
     }
 
     [Fact]
