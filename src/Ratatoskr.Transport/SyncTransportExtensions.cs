@@ -2,7 +2,6 @@ using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Connections;
 using Microsoft.AspNetCore.Server.Kestrel.Core;
 using Microsoft.Extensions.DependencyInjection;
-using Microsoft.Extensions.Logging;
 using Ratatoskr.Transport.Sockets;
 using Ratatoskr.Transport.Upgrades;
 
@@ -26,11 +25,11 @@ public static class SyncTransportExtensions
     public static IServiceCollection AddSyncSockets(this IServiceCollection services, bool isTls)
     {
         if (!OperatingSystem.IsLinux()) return services;
-        return services.AddSingleton<IConnectionListenerFactory>(provider => new EpollTransportFactory(
+        return services.AddSingleton<SocketThreads>().AddSingleton<IConnectionListenerFactory>(provider => new EpollTransportFactory(
             provider.GetRequiredService<SyncTransport>(),
+            provider.GetRequiredService<SocketThreads>(),
             isTls,
-            provider.GetRequiredService<IMemoryPoolFactory<byte>>(),
-            provider.GetRequiredService<ILogger<EpollTransportFactory>>()));
+            provider.GetRequiredService<IMemoryPoolFactory<byte>>()));
     }
 
     /// <summary>

@@ -8,6 +8,21 @@ public interface IWorkScheduler
     bool MayRunInline => true;
 
     void Schedule(IThreadPoolWorkItem work);
+
+    /// <summary>The same, for what comes often.</summary>
+    /// <param name="work">Runs once.</param>
+    /// <param name="lane">Work of the same number runs on the same thread where that can be chosen: a shard's number.</param>
+    /// <param name="isSmall">Whether it takes a fraction of a millisecond.</param>
+    void Schedule(IThreadPoolWorkItem work, int lane, bool isSmall) => Schedule(work);
+
+    /// <summary>Has the calling thread run work when it has done what has come to it together: more for the same work may be among it.</summary>
+    /// <returns>false: this thread does one thing after the other.</returns>
+    bool TryDefer(IThreadPoolWorkItem work) => false;
+
+    /// <summary>Runs here and now what <see cref="TryDefer"/> has taken from the calling thread.</summary>
+    void RunDeferred()
+    {
+    }
 }
 
 /// <summary>The process's thread pool.</summary>

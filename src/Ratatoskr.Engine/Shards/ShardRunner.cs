@@ -10,8 +10,8 @@ using Ratatoskr.Protocol.WebSockets;
 namespace Ratatoskr.Engine.Shards;
 
 /// <summary>
-/// Gives a shard its thread, its clock and its store. Whoever posts to an idle shard runs it there and then, on the thread that read the socket: an edit reaches
-/// the other peers' sockets without a hand-off. Posts to a running shard wait in its mailbox and are taken in the next turn.
+/// Gives a shard its thread, its clock and its store. Whoever posts a little to an idle shard runs it, on the thread that read the socket, when that has read what else has come: an edit
+/// reaches the other peers' sockets without a hand-off, and what comes together is handled together. Posts to a running shard wait in its mailbox and are taken in the next turn.
 /// </summary>
 /// <remarks>Post is safe on any thread; the shard itself has one caller at a time.</remarks>
 internal sealed class ShardRunner : IThreadPoolWorkItem, IEffects
@@ -22,6 +22,9 @@ internal sealed class ShardRunner : IThreadPoolWorkItem, IEffects
     // What is handled before peers are spoken to: who sends much must not keep the answers of all others back. A few milliseconds at most.
     private const int PartInputsMax = 64;
     private const int PartBytesMax = 32 << 10;
+
+    // Handled in a fraction of a millisecond, as a rule: by the thread that has read it, when it has read what else has come. More is another thread's, so that it reads on meanwhile.
+    private const int LittleBytesMax = 8 << 10;
 
     // What a session may have waiting in a full shard: the messages of somebody who types. 20,000 sessions make 80 MiB of it.
     private const int HeldBytesAlways = 4 << 10;
@@ -65,7 +68,7 @@ internal sealed class ShardRunner : IThreadPoolWorkItem, IEffects
     /// <summary>Bytes of the messages in the mailbox. Any thread.</summary>
     public long MailboxBytes => Volatile.Read(ref _mailboxBytes);
 
-    /// <summary>Takes an input, and runs the shard on this thread if it is idle.</summary>
+    /// <summary>Takes an input, and has this thread run the shard if it is idle.</summary>
     public void Post(in ShardInput input) => Post(input, inline: true);
 
     /// <summary>Takes an input that more of the same sender's may follow at once.</summary>
@@ -75,8 +78,9 @@ internal sealed class ShardRunner : IThreadPoolWorkItem, IEffects
     /// <summary>Runs the shard for whom <see cref="PostAndOwe"/> has told to, here if this thread is one for it.</summary>
     public void RunOwed()
     {
+        if (HasLittle && _scheduler.TryDefer(this)) return;
         if (_scheduler.MayRunInline) Run();
-        else _scheduler.Schedule(this);
+        else Schedule(HasLittle);
     }
 
     /// <summary>
@@ -85,6 +89,7 @@ internal sealed class ShardRunner : IThreadPoolWorkItem, IEffects
     /// </summary>
     public ValueTask RoomAsync(SessionBacklog sender)
     {
+        if (sender.IsFull || HasPart) _scheduler.RunDeferred();      // enough has gathered
         if (sender.HeldBytes <= HeldBytesAlways) return OwnRoomAsync(sender);
         lock (_gate)
         {
@@ -192,7 +197,7 @@ internal sealed class ShardRunner : IThreadPoolWorkItem, IEffects
     {
         if (!Put(input)) return;
         if (inline) RunOwed();
-        else _scheduler.Schedule(this);
+        else Schedule(HasLittle && Volatile.Read(ref _shard.HeldBytes) <= LittleBytesMax);      // an answer may let documents take what has waited for it
     }
 
     // Whether the shard was idle: the caller must see to it that it runs.
@@ -208,6 +213,14 @@ internal sealed class ShardRunner : IThreadPoolWorkItem, IEffects
             return wasIdle;
         }
     }
+
+
+    private void Schedule(bool isSmall) => _scheduler.Schedule(this, _shard.Index, isSmall);
+
+    // Without the lock these two are guesses.
+    private bool HasLittle => MailboxBytes <= LittleBytesMax && _mailbox.Count <= PartInputsMax;
+
+    private bool HasPart => MailboxBytes >= PartBytesMax || _mailbox.Count >= PartInputsMax;
 
     private static bool IsFromPeer(in ShardInput input) => input.Kind is ShardInputKind.Message or ShardInputKind.RemoteSubscription;
 
@@ -239,7 +252,7 @@ internal sealed class ShardRunner : IThreadPoolWorkItem, IEffects
             RunTurn();
         }
 
-        _scheduler.Schedule(this);
+        Schedule(HasLittle);
     }
 
     private void RunTurn()

@@ -10,6 +10,7 @@ using Ratatoskr.Engine.Documents;
 using Ratatoskr.Engine.Limits;
 using Ratatoskr.Engine.Metering;
 using Ratatoskr.Engine.Sessions;
+using Ratatoskr.Engine.Shards;
 using Ratatoskr.Server.Configuration;
 using Ratatoskr.Storage;
 using Ratatoskr.Storage.Embedded;
@@ -34,7 +35,7 @@ internal sealed class EngineHost(ServerOptions options) : IEngineHost, ISyncEndp
 
     public string? NotReadyBecause => _engine is null ? "the engine starts" : null;
 
-    public async Task StartAsync(ILoggerFactory loggers, IMeterFactory meters, CancellationToken cancel)
+    public async Task StartAsync(IWorkScheduler urgent, ILoggerFactory loggers, IMeterFactory meters, CancellationToken cancel)
     {
         StoreMetrics metrics = new(meters);
         RightOfWay way = new(TimeProvider.System);
@@ -60,7 +61,7 @@ internal sealed class EngineHost(ServerOptions options) : IEngineHost, ISyncEndp
             StorageId = _store.StorageId,
             HashKey = RandomKey(),
             Shards = options.ShardCount,
-            Scheduler = new UrgentScheduler(),
+            Scheduler = urgent,
             WorkerScheduler = _workers,
             Limiter = Accounts?.Limiter,
             Addresses = options.Accounts.Clients,

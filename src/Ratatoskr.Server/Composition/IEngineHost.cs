@@ -2,6 +2,7 @@ using System.Diagnostics.Metrics;
 using Microsoft.Extensions.Logging;
 using Ratatoskr.Engine.Documents;
 using Ratatoskr.Engine.Sessions;
+using Ratatoskr.Engine.Shards;
 using Ratatoskr.Http;
 
 namespace Ratatoskr.Server.Composition;
@@ -21,7 +22,11 @@ internal interface IEngineHost : IReadiness, IAsyncDisposable
     DocumentContents Contents { get; }
 
     /// <summary>Opens the data folder and recovers what the last run left.</summary>
-    Task StartAsync(ILoggerFactory loggers, IMeterFactory meters, CancellationToken cancel);
+    /// <param name="urgent">Runs what peers wait for.</param>
+    /// <param name="loggers">For all its parts.</param>
+    /// <param name="meters">The same.</param>
+    /// <param name="cancel">Gives it up.</param>
+    Task StartAsync(IWorkScheduler urgent, ILoggerFactory loggers, IMeterFactory meters, CancellationToken cancel);
 
     /// <summary>Completes when everything received so far is on disk and its acknowledgements have been sent. Sockets close after it.</summary>
     Task CommitAsync(CancellationToken cancel);

@@ -18,6 +18,7 @@ using Ratatoskr.Http.Oidc;
 using Ratatoskr.Http.OpenApi;
 using Ratatoskr.Server.Configuration;
 using Ratatoskr.Transport;
+using Ratatoskr.Transport.Sockets;
 
 namespace Ratatoskr.Server.Composition;
 
@@ -92,7 +93,7 @@ internal sealed class ServerHost : IAsyncDisposable
 
         // Side by side: recovery may take long, and /health answers meanwhile.
         Task rehearsing = Task.Run(() => Rehearsal.PlayAsync(cancel), CancellationToken.None);
-        Task recovering = Task.Run(() => _engine.StartAsync(_app.Services.GetRequiredService<ILoggerFactory>(), _app.Services.GetRequiredService<IMeterFactory>(), cancel), CancellationToken.None);
+        Task recovering = Task.Run(() => _engine.StartAsync(new UrgentScheduler(_app.Services.GetService<SocketThreads>()), _app.Services.GetRequiredService<ILoggerFactory>(), _app.Services.GetRequiredService<IMeterFactory>(), cancel), CancellationToken.None);
         try
         {
             await OpenPortAsync(cancel).ConfigureAwait(false);

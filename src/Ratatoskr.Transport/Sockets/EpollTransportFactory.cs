@@ -3,7 +3,6 @@ using System.Net;
 using System.Net.Sockets;
 using Microsoft.AspNetCore.Connections;
 using Microsoft.AspNetCore.Server.Kestrel.Transport.Sockets;
-using Microsoft.Extensions.Logging;
 using Ratatoskr.Transport.Upgrades;
 
 namespace Ratatoskr.Transport.Sockets;
@@ -12,16 +11,14 @@ namespace Ratatoskr.Transport.Sockets;
 /// Kestrel's TCP sockets on Linux: a thread for each processor waits for its share of them and runs what has waited. A message costs a call to receive and a call to send, and no
 /// other thread (docs/adr/0015).
 /// </summary>
-/// <remarks>Safe on any thread.</remarks>
-internal sealed class EpollTransportFactory(SyncTransport transport, bool isTls, IMemoryPoolFactory<byte> pools, ILogger<EpollTransportFactory> logger)
+/// <remarks>Safe on any thread. Ends the threads when it is disposed: nobody else has sockets there.</remarks>
+internal sealed class EpollTransportFactory(SyncTransport transport, SocketThreads threads, bool isTls, IMemoryPoolFactory<byte> pools)
     : IConnectionListenerFactory, IConnectionListenerFactorySelector, IDisposable
 {
     // All clients of a restarted server come back within 5 s (stock clients retry at that interval). The kernel's somaxconn, 4096, caps it anyway.
     private const int BacklogMax = 4096;
 
-    private readonly Lock _gate = new();
     private readonly MemoryPool<byte> _pool = pools.Create();
-    private SocketPoller[]? _pollers;
 
     /// <summary>TCP; other endpoints are for Kestrel's own sockets.</summary>
     public bool CanBind(EndPoint endpoint) => endpoint is IPEndPoint;
@@ -35,7 +32,7 @@ internal sealed class EpollTransportFactory(SyncTransport transport, bool isTls,
             socket.NoDelay = true;              // those that are accepted inherit both
             socket.Blocking = false;
             socket.Listen(BacklogMax);
-            return new ValueTask<IConnectionListener>(new SocketListener(socket, Pollers(), _pool, transport, isTls ? null : new UpgradePeek(transport)));
+            return new ValueTask<IConnectionListener>(new SocketListener(socket, threads.Pollers, _pool, transport, isTls ? null : new UpgradePeek(transport)));
         }
         catch (SocketException e) when (e.SocketErrorCode == SocketError.AddressAlreadyInUse)
         {
@@ -51,22 +48,12 @@ internal sealed class EpollTransportFactory(SyncTransport transport, bool isTls,
 
     public void Dispose()
     {
-        lock (_gate)
+        foreach (SocketPoller poller in threads.Pollers)
         {
-            foreach (SocketPoller poller in _pollers ?? [])
-            {
-                foreach (IPolled polled in poller.Polled()) (polled as SocketConnection)?.Abort(new ConnectionAbortedException("the server stops"));
-                poller.Dispose();
-            }
-
-            _pollers = [];
+            foreach (IPolled polled in poller.Polled()) (polled as SocketConnection)?.Abort(new ConnectionAbortedException("the server stops"));
         }
 
+        threads.Dispose();
         _pool.Dispose();
-    }
-
-    private SocketPoller[] Pollers()
-    {
-        lock (_gate) return _pollers ??= [.. Enumerable.Range(0, Environment.ProcessorCount).Select(i => new SocketPoller($"sockets {i}", logger))];
     }
 }

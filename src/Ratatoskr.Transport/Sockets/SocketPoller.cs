@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
 using Microsoft.Extensions.Logging;
@@ -9,6 +10,12 @@ namespace Ratatoskr.Transport.Sockets;
 internal sealed unsafe partial class SocketPoller : IDisposable
 {
     private const int EventsMax = 256;
+
+    // How long work waits while events are told. A message and its answer take some 10 µs: tens of them come together when there are many, and nobody feels it.
+    private static readonly TimeSpan s_gatheringMax = TimeSpan.FromMicroseconds(200);
+
+    [ThreadStatic]
+    private static SocketPoller? s_current;
 
     // struct epoll_event: the kernel packs it on x86-64 only.
     private static readonly int s_dataOffset = RuntimeInformation.ProcessArchitecture == Architecture.X64 ? 4 : 8;
@@ -23,6 +30,12 @@ internal sealed unsafe partial class SocketPoller : IDisposable
     private Place[] _places = new Place[64];
     private List<IPolled> _again = [];
     private List<IPolled> _againNow = [];
+    private List<IThreadPoolWorkItem> _work = [];
+    private List<IThreadPoolWorkItem> _workNow = [];
+    private long _workSince;                // when the first of it came; 0: there is none
+    private bool _isWorking;
+    private bool _sleeps;                   // or will in a moment: whoever brings something wakes
+    private bool _isOver;
     private int _used;
     private volatile bool _stops;
 
@@ -90,6 +103,54 @@ internal sealed unsafe partial class SocketPoller : IDisposable
         if (!IsCurrentThread) Wake();
     }
 
+    /// <summary>The one whose thread calls; null: it is nobody's.</summary>
+    public static SocketPoller? Current => s_current;
+
+    /// <summary>Has work run on its thread, after the events that are being told.</summary>
+    /// <returns>false: it has ended.</returns>
+    public bool TryRun(IThreadPoolWorkItem work)
+    {
+        lock (_gate)
+        {
+            if (_isOver) return false;
+            _work.Add(work);
+            if (_workSince == 0) _workSince = Stopwatch.GetTimestamp();
+            if (!_sleeps) return true;
+            _sleeps = false;
+        }
+
+        Wake();
+        return true;
+    }
+
+    /// <summary>Runs what waits. On its thread.</summary>
+    public void RunWork()
+    {
+        if (_isWorking) return;
+        lock (_gate)
+        {
+            if (_work.Count == 0) return;
+            (_work, _workNow) = (_workNow, _work);
+            _workSince = 0;
+        }
+
+        _isWorking = true;
+        foreach (IThreadPoolWorkItem work in _workNow)
+        {
+            try
+            {
+                work.Execute();
+            }
+            catch (Exception e)
+            {
+                LogFailed(e);
+            }
+        }
+
+        _workNow.Clear();
+        _isWorking = false;
+    }
+
     /// <summary>Everybody who is told of events here.</summary>
     public IPolled[] Polled()
     {
@@ -107,7 +168,7 @@ internal sealed unsafe partial class SocketPoller : IDisposable
         _epoll.Dispose();
     }
 
-    private bool IsCurrentThread => Thread.CurrentThread == _thread;
+    private bool IsCurrentThread => s_current == this;
 
     private void Wake()
     {
@@ -119,10 +180,12 @@ internal sealed unsafe partial class SocketPoller : IDisposable
 
     private void Run()
     {
+        s_current = this;
         byte* events = stackalloc byte[EventsMax * s_eventBytes];
         while (!_stops)
         {
-            int count = Linux.EpollWait(_epoll, events, EventsMax, IsAnybodyToHaveATurn() ? 0 : -1);
+            int count = Linux.EpollWait(_epoll, events, EventsMax, MaySleep() ? -1 : 0);
+            Volatile.Write(ref _sleeps, false);
             if (count < 0)
             {
                 if (Linux.LastError == Linux.Interrupted) continue;
@@ -134,15 +197,27 @@ internal sealed unsafe partial class SocketPoller : IDisposable
                 byte* told = events + (i * s_eventBytes);
                 ulong tag = Unsafe.ReadUnaligned<ulong>(told + s_dataOffset);
                 if (Find(tag) is { } polled) Tell(polled, Unsafe.ReadUnaligned<uint>(told));
+                if (Volatile.Read(ref _workSince) is not 0 and long since && Stopwatch.GetElapsedTime(since) > s_gatheringMax) RunWork();
             }
 
+            RunWork();
             TellAgain();
         }
+
+        End();
     }
 
-    private bool IsAnybodyToHaveATurn()
+    private bool MaySleep()
     {
-        lock (_gate) return _again.Count > 0;
+        lock (_gate) return _sleeps = _again.Count == 0 && _work.Count == 0;
+    }
+
+    // What waits is somebody else's now.
+    private void End()
+    {
+        lock (_gate) _isOver = true;
+        RunWork();
+        s_current = null;
     }
 
     private void TellAgain()

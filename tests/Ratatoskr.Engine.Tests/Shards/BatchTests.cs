@@ -93,6 +93,67 @@ public sealed class BatchTests : IDisposable
         Commit();
     }
 
+    [Fact]
+    public void Where_threads_defer_what_several_send_is_stored_and_told_together()
+    {
+        _server.Scheduler.Defers = true;
+        for (int i = 0; i < 5; i++) _ann.SayChanges(Doc, _ann[Doc].Edit($"edit {i}"));
+        _bob.SayEphemeral(Doc, [1]);
+        for (int i = 0; i < 5; i++) Give(_ann);
+        Give(_bob);
+        Assert.Equal(1, _server.Scheduler.Count);
+        Assert.Equal(0, _server.Store.WaitingCount);
+
+        Assert.True(_server.Scheduler.RunOne());
+        Assert.InRange(_server.Store.WaitingCount, 1, 4);
+        _bob.Listen();
+        Assert.Single(_bob.Heard, m => m.Kind == MessageKind.Sync);
+        Commit();
+        Assert.Equal(6, _server.StoredChanges(Doc).Count);
+    }
+
+    [Fact]
+    public void What_is_deferred_is_dealt_with_when_a_sender_has_no_room_left()
+    {
+        _server.Scheduler.Defers = true;
+        for (int i = 0; i < 100; i++) _ann.SayEphemeral(Doc, [1]);
+        for (int i = 0; i < 100; i++) Give(_ann);
+        _bob.Listen();
+        Assert.InRange(_bob.Heard.Count(m => m.Kind == MessageKind.Ephemeral), 80, 99);
+        Settle();
+        Assert.Equal(100, _bob.Heard.Count(m => m.Kind == MessageKind.Ephemeral));
+    }
+
+    [Fact]
+    public void What_is_deferred_is_dealt_with_when_enough_has_gathered()
+    {
+        _server.Scheduler.Defers = true;
+        TestPeer[] many = [.. Enumerable.Range(0, 64).Select(i => _server.Connect($"peer {i}"))];
+        foreach (TestPeer peer in many)
+        {
+            peer.Open(Doc);
+            Settle();
+        }
+
+        foreach (TestPeer peer in many) peer.SayEphemeral(Doc, [1]);
+        foreach (TestPeer peer in many[..63]) Give(peer);
+        Assert.Equal(1, _server.Scheduler.Count);
+        Give(many[63]);
+        Assert.Equal(0, _server.Scheduler.Count);
+        _bob.Listen();
+        Assert.Equal(64, _bob.Heard.Count(m => m.Kind == MessageKind.Ephemeral));
+    }
+
+    [Fact]
+    public void What_takes_long_is_not_deferred()
+    {
+        _server.Scheduler.Defers = true;
+        _ann.SayEphemeral(Doc, [0x59, 0x23, 0x28, .. new byte[0x2328]]);          // a CBOR byte string of 9,000
+        Give(_ann);
+        _bob.Listen();
+        Assert.Single(_bob.Heard, m => m.Kind == MessageKind.Ephemeral);
+    }
+
     // As Transport does when it finds several messages in what it has read.
     private void Give(int count)
     {

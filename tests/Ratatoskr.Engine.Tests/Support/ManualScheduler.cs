@@ -9,16 +9,20 @@ internal sealed class ManualScheduler : IWorkScheduler
     private const int RunsMax = 100_000;
 
     private readonly List<IThreadPoolWorkItem> _work = [];
+    private readonly List<IThreadPoolWorkItem> _deferred = [];
     private readonly Lock _gate = new();
 
     /// <summary>Whether tests' threads are ones for shards.</summary>
     public bool MayRunInline { get; set; } = true;
 
+    /// <summary>Whether threads defer: what comes together is handled together, when its turn comes or enough has gathered.</summary>
+    public bool Defers { get; set; }
+
     public int Count
     {
         get
         {
-            lock (_gate) return _work.Count;
+            lock (_gate) return _work.Count + _deferred.Count;
         }
     }
 
@@ -31,15 +35,32 @@ internal sealed class ManualScheduler : IWorkScheduler
         lock (_gate) _work.Add(work);
     }
 
+    public bool TryDefer(IThreadPoolWorkItem work)
+    {
+        if (!Defers || IsStopped) return false;
+        lock (_gate) _deferred.Add(work);
+        return true;
+    }
+
+    public void RunDeferred()
+    {
+        while (RunOne(_deferred, 0))
+        {
+            // The next.
+        }
+    }
+
     /// <summary>Runs one piece of work; any one of those that wait may be next.</summary>
-    public bool RunOne(int index = 0)
+    public bool RunOne(int index = 0) => index < _work.Count ? RunOne(_work, index) : RunOne(_deferred, index - _work.Count);
+
+    private bool RunOne(List<IThreadPoolWorkItem> from, int index)
     {
         IThreadPoolWorkItem work;
         lock (_gate)
         {
-            if (IsStopped || _work.Count == 0) return false;
-            work = _work[index];
-            _work.RemoveAt(index);
+            if (IsStopped || from.Count == 0) return false;
+            work = from[index];
+            from.RemoveAt(index);
         }
 
         work.Execute();

@@ -5,6 +5,7 @@ using System.Net.WebSockets;
 using Microsoft.Extensions.Logging;
 using Ratatoskr.Engine.Documents;
 using Ratatoskr.Engine.Sessions;
+using Ratatoskr.Engine.Shards;
 using Ratatoskr.Server.Composition;
 using Ratatoskr.Server.Configuration;
 
@@ -94,11 +95,11 @@ public sealed class StartTests : IDisposable
 
         public void Recover() => _recovered.SetResult();
 
-        public async Task StartAsync(ILoggerFactory loggers, IMeterFactory meters, CancellationToken cancel)
+        public async Task StartAsync(IWorkScheduler urgent, ILoggerFactory loggers, IMeterFactory meters, CancellationToken cancel)
         {
             _entered.SetResult();
             await _recovered.Task;
-            await inner.StartAsync(loggers, meters, cancel);
+            await inner.StartAsync(urgent, loggers, meters, cancel);
         }
 
         public Task CommitAsync(CancellationToken cancel) => inner.CommitAsync(cancel);

@@ -116,6 +116,7 @@ internal sealed record Plan(World World, Step[] Steps)
             Registered = random.Next(3) > 0 ? -1 : random.Next(1 << documents),
             EndsOpen = random.Next(2) == 0,
             OwnersLook = random.Next(2) == 0,
+            DefersShards = random.Next(2) == 0,
         };
     }
 }

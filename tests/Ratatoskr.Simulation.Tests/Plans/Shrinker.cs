@@ -49,7 +49,7 @@ internal sealed class Shrinker(Func<Plan, string?> fails)
         EngineLimits limits = new() { IdleDocumentMs = world.Limits.IdleDocumentMs, ProviderTimeoutMs = world.Limits.ProviderTimeoutMs };
         List<World> plainer =
         [
-            world with { HasSlowAccounts = false }, world with { HasSlowReads = false }, world with { QuotaBytes = null }, world with { Registered = -1 },
+            world with { HasSlowAccounts = false }, world with { HasSlowReads = false }, world with { DefersShards = false }, world with { QuotaBytes = null }, world with { Registered = -1 },
             world with { EndsOpen = false }, world with { OwnersLook = false }, world with { Shards = 1 }, world with { Limits = limits },
             world with { Limits = world.Limits with { MemoryBudgetBytes = limits.MemoryBudgetBytes } },
             world with { Limits = world.Limits with { InlineChangesBytesMax = limits.InlineChangesBytesMax } },

@@ -50,6 +50,9 @@ internal sealed record World
     /// <summary>Reads of the store wait for steps.</summary>
     public bool HasSlowReads { get; init; }
 
+    /// <summary>What comes to a shard together is handled together.</summary>
+    public bool DefersShards { get; init; }
+
     /// <summary>The owners' storage; plenty when null.</summary>
     public long? QuotaBytes { get; init; }
 
@@ -63,6 +66,6 @@ internal sealed record World
     public bool OwnersLook { get; init; }
 
     public override string ToString() =>
-        $"{Shards} shards, {Documents} documents, peers {string.Join(" | ", Peers)}, slow: {(HasSlowAccounts ? "accounts " : "")}{(HasSlowReads ? "reads" : "")}; "
+        $"{Shards} shards, {Documents} documents, peers {string.Join(" | ", Peers)}, slow: {(HasSlowAccounts ? "accounts " : "")}{(HasSlowReads ? "reads" : "")}{(DefersShards ? ", deferring" : "")}; "
         + $"quota {QuotaBytes}, registered {Registered}, ends open: {EndsOpen}, owners look: {OwnersLook}; memory {Limits.MemoryBudgetBytes}, inline {Limits.InlineChangesBytesMax}, tail {Limits.TailChangesMax}";
 }

@@ -173,16 +173,24 @@ internal sealed class Scene
     public bool ProceedAll()
     {
         bool moved = false;
-        Context.RunAll();
+        RunWhatIsHere();
         while (Server.Scheduler.Count > 0)
         {
             moved = true;
             Server.Scheduler.RunOne();
-            Context.RunAll();
+            RunWhatIsHere();
         }
 
         Check();
         return moved;
+    }
+
+    // A tick, too, is deferred where threads defer, and moves nobody.
+    private void RunWhatIsHere()
+    {
+        Context.RunAll();
+        Server.Scheduler.RunDeferred();
+        Context.RunAll();
     }
 
     // What was found out within a turn of the engine, which would take an exception for a bug of its own.

@@ -15,6 +15,7 @@ internal sealed class SimulatedServer
 {
     public SimulatedServer(World world, SimulatedStore store, FakeAccounts accounts, AccountTruth truth, ManualTime time, SimulationLogger logger)
     {
+        Scheduler.Defers = world.DefersShards;
         Ledger = new QuotaLedger(accounts);
         AccessResolver resolver = new(accounts, Control, Ledger);
         Engine = new SyncEngine(new SyncEngineOptions

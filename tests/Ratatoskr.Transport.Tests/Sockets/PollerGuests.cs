@@ -1,6 +1,7 @@
 using System.IO.Pipelines;
 using System.Net.Sockets;
 using Microsoft.AspNetCore.Connections;
+using Ratatoskr.Transport.Sockets;
 
 namespace Ratatoskr.Transport.Tests.Sockets;
 
@@ -45,6 +46,21 @@ internal sealed class PollerGuests : IAsyncDisposable
         goesOn.Set();
         await blocking;
         await serving;
+    }
+
+    /// <summary>Has both guests served in one turn of the poller, whose thread is kept from it until their bytes are there.</summary>
+    public async Task TogetherAsync(SocketThreads threads, Action first, Action second)
+    {
+        using ManualResetEventSlim blocks = new(), goesOn = new();
+        Assert.True(threads.TryRun(new Work(() =>
+        {
+            blocks.Set();
+            goesOn.Wait(TestContext.Current.CancellationToken);
+        }), 0));
+        await Task.Run(() => blocks.Wait(TestContext.Current.CancellationToken));
+        Task[] turns = [TurnAsync(0, first), TurnAsync(_connections.Count - 1, second)];
+        goesOn.Set();
+        await Task.WhenAll(turns);
     }
 
     /// <summary>The poller has gone round once more, at least.</summary>

@@ -20,13 +20,15 @@ internal sealed class SocketHost : IAsyncDisposable
     private SocketHost(TransportOptions options, TimeProvider time, bool peeks, IPAddress address)
     {
         Transport = new SyncTransport(Endpoint, options, _meter, NullLogger<SyncTransport>.Instance, time);
-        _factory = new EpollTransportFactory(Transport, isTls: !peeks, new Pools(), NullLogger<EpollTransportFactory>.Instance);
+        _factory = new EpollTransportFactory(Transport, Threads, isTls: !peeks, new Pools());
         _listener = _factory.BindAsync(new IPEndPoint(address, 0), CancellationToken.None).AsTask().Result;
     }
 
     public TestEndpoint Endpoint { get; } = new();
 
     public SyncTransport Transport { get; }
+
+    public SocketThreads Threads { get; } = new(NullLogger<SocketThreads>.Instance);
 
     public IConnectionListener Listener => _listener;
 

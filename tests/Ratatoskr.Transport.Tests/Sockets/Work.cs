@@ -1,0 +1,7 @@
+namespace Ratatoskr.Transport.Tests.Sockets;
+
+/// <summary>Something to be run.</summary>
+internal sealed class Work(Action act) : IThreadPoolWorkItem
+{
+    public void Execute() => act();
+}
