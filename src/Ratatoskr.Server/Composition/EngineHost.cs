@@ -42,6 +42,7 @@ internal sealed class EngineHost(ServerOptions options) : IEngineHost, ISyncEndp
         _store = await FasterChunkStore.OpenAsync(new FasterStoreOptions
         {
             Metrics = metrics,
+            Callers = urgent,
             Way = way,
             Folder = options.DataDirectory,
             Logger = loggers.CreateLogger("Ratatoskr.Storage"),

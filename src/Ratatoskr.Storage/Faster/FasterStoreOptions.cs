@@ -1,5 +1,6 @@
 using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Logging.Abstractions;
+using Ratatoskr.Engine.Shards;
 using Ratatoskr.Storage.Files;
 
 namespace Ratatoskr.Storage.Faster;
@@ -59,6 +60,9 @@ public sealed record FasterStoreOptions
     /// What was acknowledged after it is lost. Other damage costs its document only, with this or without.
     /// </summary>
     public bool AcceptDamagedJournal { get; init; }
+
+    /// <summary>Where those who append are told: all of one commit in one go. The writer is woken when they have done what has come to them together.</summary>
+    public IWorkScheduler Callers { get; init; } = ThreadPoolScheduler.Instance;
 
     /// <summary>Shared with blobs on the same disk; null: there are none.</summary>
     public RightOfWay? Way { get; init; }

@@ -323,6 +323,22 @@ public sealed class FasterChunkStoreTests : IDisposable
         Assert.Equal([.. Enumerable.Range(0, 10), 13], (await reopened.LoadAsync(Id(1))).Tail.Select(e => Enumerable.Range(0, 14).Single(s => e.Chunks.Span.SequenceEqual(Bytes(s, 130)))));
     }
 
+    [Fact]
+    public async Task Appends_of_a_busy_thread_are_committed_and_answered_together()
+    {
+        HeldCallers callers = new();
+        FasterChunkStore store = await FasterChunkStore.OpenAsync(_folder.Options with { Callers = callers });
+        Task<AppendOutcome>[] appends = [.. Enumerable.Range(0, 50).Select(i => store.AppendAsync(Id(i), i))];
+        callers.Proceed();
+        int answers = 0;
+        for (; !appends.All(append => append.IsCompleted); answers++) await callers.RunNextAsync(TestContext.Current.CancellationToken);
+        Assert.All(appends, append => Assert.Equal(AppendOutcome.Stored, append.Result));
+        Assert.InRange(answers, 1, 10);              // more than one when the writer was awake as they came
+        Task closing = store.DisposeAsync().AsTask();
+        callers.Proceed();
+        await closing;
+    }
+
     private Task<FasterChunkStore> OpenAsync() => FasterChunkStore.OpenAsync(_folder.Options);
 
     private static long LastNonZero(string path)

@@ -1,3 +1,4 @@
+using Ratatoskr.Engine.Shards;
 using Ratatoskr.Storage.Threads;
 
 namespace Ratatoskr.Storage.Faster.Operations;
@@ -7,7 +8,7 @@ namespace Ratatoskr.Storage.Faster.Operations;
 /// so what is in memory is bounded by what they have not yet been answered, and one group takes a bounded number of bytes.
 /// </summary>
 /// <remarks>Any thread adds, one takes.</remarks>
-internal sealed class OperationQueue : IDisposable
+internal sealed class OperationQueue(IWorkScheduler callers) : IThreadPoolWorkItem, IDisposable
 {
     private readonly Lock _gate = new();
     private readonly Queue<StoreOperation> _waiting = new();
@@ -35,9 +36,12 @@ internal sealed class OperationQueue : IDisposable
             sleeps = TakeSleep();
         }
 
-        if (sleeps) _bell.Ring();
+        // Whoever is woken at once takes the processor from the caller, and finds one operation where more are about to come.
+        if (sleeps && !callers.TryDefer(this)) _bell.Ring();
         return true;
     }
+
+    void IThreadPoolWorkItem.Execute() => _bell.Ring();
 
     /// <summary>Nothing more is accepted; what waits is still taken.</summary>
     public void Close()

@@ -152,6 +152,13 @@ internal sealed class AppendOperation : StoreOperation, IValueTaskSource<AppendO
 
     public override void Complete() => _answer.SetResult(Outcome);
 
+    /// <summary>The same, and what waits for the answer goes on before this returns.</summary>
+    public void CompleteHere()
+    {
+        _answer.RunContinuationsAsynchronously = false;
+        _answer.SetResult(Outcome);
+    }
+
     public override void Refuse(Exception reason) => _answer.SetException(reason);
 
     public override void AnswerUnknown(Exception reason) => _answer.SetResult(AppendOutcome.Unknown);
@@ -169,6 +176,7 @@ internal sealed class AppendOperation : StoreOperation, IValueTaskSource<AppendO
             if (WasTaken)
             {
                 _answer.Reset();
+                _answer.RunContinuationsAsynchronously = true;
                 Batch = default;
                 ResetState();
                 _pool.Return(this);

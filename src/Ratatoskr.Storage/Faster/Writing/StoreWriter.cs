@@ -18,6 +18,9 @@ internal sealed class StoreWriter : IDisposable
     // After a failed commit the journal is reopened at most this often.
     private static readonly TimeSpan ReopenInterval = TimeSpan.FromSeconds(1);
 
+    // A shard handles so many in one go.
+    private const int AnswersAtOnce = 64;
+
     private readonly FasterStoreOptions _options;
     private readonly DataFolder _folder;
     private readonly DocumentTable _documents;
@@ -42,6 +45,7 @@ internal sealed class StoreWriter : IDisposable
     public StoreWriter(FasterStoreOptions options, DataFolder folder)
     {
         (_options, _folder) = (options, folder);
+        Queue = new OperationQueue(options.Callers);
         CheckpointRecord? checkpoint = CheckpointRecord.Read(folder.Files, folder.CheckpointFile);
         _documents = DocumentTable.Open(folder, options, checkpoint);
         if (_documents.Mended is { } mended) options.Logger.DamageMended(mended);
@@ -75,7 +79,7 @@ internal sealed class StoreWriter : IDisposable
         }
     }
 
-    public OperationQueue Queue { get; } = new();
+    public OperationQueue Queue { get; }
 
     public DocumentTable Documents => _documents;
 
@@ -285,13 +289,16 @@ internal sealed class StoreWriter : IDisposable
 
     private void Answer()
     {
+        AppendAnswers? answers = null;
         for (int i = 0; i < _group.Count; i++)
         {
             StoreOperation? operation = _group[i];
             _group[i] = null;
-            operation?.Complete();
+            if (operation is AppendOperation append) (answers ??= new AppendAnswers()).Add(append);
+            else operation?.Complete();
         }
 
+        if (answers is not null) _options.Callers.Schedule(answers, lane: 0, answers.Count <= AnswersAtOnce);
         _compactions.Answer();
     }
 
