@@ -18,6 +18,10 @@ internal sealed class StoreWriter : IDisposable
     // After a failed commit the journal is reopened at most this often.
     private static readonly TimeSpan ReopenInterval = TimeSpan.FromSeconds(1);
 
+    // When so many came while one group was committed, as many come in the next millisecond: a commit costs as much for both as for one. Nobody who types is among so many.
+    private const int BusyGroup = 8;
+    private const int BusyPauseMs = 1;
+
     // A shard handles so many in one go.
     private const int AnswersAtOnce = 64;
 
@@ -100,9 +104,11 @@ internal sealed class StoreWriter : IDisposable
     {
         while (Queue.Take(_group, _options.GroupBytesMax, wait: !HasWork))
         {
+            bool isBusy = _group.Count >= BusyGroup;
             try
             {
                 Process();
+                if (isBusy) Thread.Sleep(BusyPauseMs);
             }
             catch (Exception e)
             {
