@@ -173,7 +173,14 @@ internal sealed unsafe partial class SocketPoller : IDisposable
     private void Wake()
     {
         ulong one = 1;
-        _ = Linux.Write(_wake, &one, sizeof(ulong));
+        try
+        {
+            _ = Linux.Write(_wake, &one, sizeof(ulong));
+        }
+        catch (ObjectDisposedException)
+        {
+            // It has ended, and has run what it was given before.
+        }
     }
 
     private static ulong Tag(int place, uint generation) => (uint)place | ((ulong)generation << 32);
