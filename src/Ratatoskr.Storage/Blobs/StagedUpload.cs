@@ -143,7 +143,8 @@ internal sealed class StagedUpload : IDisposable
             _files.IsGone = true;
             await _disk.RunAsync("discarding an upload", buffers =>
             {
-                if (_sealed is { } blob) _disk.Files.Delete(blob.Path);
+                // It may not be loaded: who hashes on has it in memory without, and loading may have failed.
+                if (_sealedBlobs.TryGetValue(Shape.Id, out StagedBlob? blob)) _disk.Files.Delete(blob.Path);
                 _sealedBlobs.TryRemove(Shape.Id, out _);
                 _files.Delete();
                 return true;

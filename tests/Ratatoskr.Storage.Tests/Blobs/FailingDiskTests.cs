@@ -106,6 +106,20 @@ public sealed class FailingDiskTests : IDisposable
     }
 
     [Fact]
+    public async Task Sealed_upload_that_could_not_be_opened_again_leaves_nothing_when_it_is_discarded()
+    {
+        for (int index = 0; index < 3; index++) await WriteAsync(index);
+        Assert.NotNull(await _folder.Stage.SealAsync(_upload, Cancel));
+        await _folder.RestartAsync(_upload.Id);
+        (_files.FailsIn, _files.FailureRate) = (".sealed", 1);
+        await Assert.ThrowsAsync<StoreUnavailableException>(async () => await _folder.Stage.ReceivedAsync(_upload, Cancel));
+        _files.FailureRate = 0;
+
+        await _folder.Stage.DiscardAsync(_upload.Id, Cancel);
+        Assert.Empty(_files.FilesIn(_folder.StageFolder));
+    }
+
+    [Fact]
     public async Task Start_that_reads_half_an_upload_begins_again()
     {
         for (int index = 0; index < 3; index++) await WriteAsync(index);

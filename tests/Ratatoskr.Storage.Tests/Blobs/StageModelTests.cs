@@ -147,9 +147,12 @@ internal sealed class StageModel(int seed)
         {
             ChunkOutcome outcome = await _folder.Stage.WriteChunkAsync(upload.Shape, one.Index, Body(one.Content), CancellationToken.None);
             Assert.Equal(ChunkResult.Stored, outcome.Result);
-            upload.Chunks[one.Index] = one.Content;
-            upload.Unsure.Remove(one.Index);
         }));
+        foreach ((int index, byte[] content) in rest)             // not in there: those run at once
+        {
+            upload.Chunks[index] = content;
+            upload.Unsure.Remove(index);
+        }
     }
 
     private async Task SealAsync(Upload upload)
