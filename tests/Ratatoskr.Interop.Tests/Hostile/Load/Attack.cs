@@ -1,4 +1,3 @@
-using System.Runtime.InteropServices;
 using Ratatoskr.Interop.Tests.Servers;
 
 namespace Ratatoskr.Interop.Tests.Hostile.Load;
@@ -36,22 +35,14 @@ internal sealed record Target(TestServer Server, string? Token, bool Full)
 /// <param name="Victim">Which server it is for.</param>
 /// <param name="Counter">The line of <c>/metrics</c>, or how it begins, that counts the decision; null: Kestrel makes it, and counts none.</param>
 /// <param name="Run">Attacks, asserts how the server ended it, and returns that in words.</param>
-internal sealed partial record Attack(string Name, Victim Victim, string? Counter, Func<Target, string> Run)
+internal sealed record Attack(string Name, Victim Victim, string? Counter, Func<Target, string> Run)
 {
-    private const int Niceness = 10;
-
     /// <summary>The end of it, on a thread that gives way to the honest peers' threads: what they measure should be the server.</summary>
     public Task<string> StartAsync(Target target) => Task.Factory.StartNew(
         () =>
         {
-            _ = SetPriority(0, 0, GetPriority(0, 0) + Niceness);               // Linux: of this thread alone
+            ThreadOrder.GiveWay();
             return Run(target);
         },
         TaskCreationOptions.LongRunning);
-
-    [LibraryImport("libc", EntryPoint = "setpriority")]
-    private static partial int SetPriority(int which, int who, int priority);
-
-    [LibraryImport("libc", EntryPoint = "getpriority")]
-    private static partial int GetPriority(int which, int who);
 }

@@ -72,6 +72,7 @@ internal sealed class HonestPair : IHonestPair
     {
         try
         {
+            ThreadOrder.GoFirst();
             act();
         }
         catch (Exception e)
