@@ -47,6 +47,7 @@ internal sealed class EngineHost(ServerOptions options) : IEngineHost, ISyncEndp
             Folder = options.DataDirectory,
             Logger = loggers.CreateLogger("Ratatoskr.Storage"),
         }).ConfigureAwait(false);
+        Task rehearsing = Rehearsal.ReadAsync(_store, cancel);
         EmbeddedControlLog control = new();
         if (options.AccessMode == AccessMode.Accounts) Accounts = await AccountServices.OpenAsync(options, _store, control, metrics, loggers).ConfigureAwait(false); // the folder is ours by now
         _engine = new SyncEngine(new SyncEngineOptions
@@ -76,9 +77,13 @@ internal sealed class EngineHost(ServerOptions options) : IEngineHost, ISyncEndp
             }),
         });
         _engine.Metrics.Meter.ShowLevel("ratatoskr.control_log.waiting", "{change}", "changes of access that are not in force yet", () => control.Waiting);
-        if (Accounts is null) return;
-        Connect(Accounts, _engine);
-        Blobs = await BlobServices.OpenAsync(options, Accounts, way, _engine.Metrics.Meter, loggers, cancel).ConfigureAwait(false);
+        if (Accounts is not null)
+        {
+            Connect(Accounts, _engine);
+            Blobs = await BlobServices.OpenAsync(options, Accounts, way, _engine.Metrics.Meter, loggers, cancel).ConfigureAwait(false);
+        }
+
+        await rehearsing.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
     }
 
     public Task CommitAsync(CancellationToken cancel) => _engine!.CommitAsync(cancel);

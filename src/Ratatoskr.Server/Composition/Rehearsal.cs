@@ -9,6 +9,7 @@ using Ratatoskr.Engine;
 using Ratatoskr.Engine.Access;
 using Ratatoskr.Engine.Buffers;
 using Ratatoskr.Engine.Sessions;
+using Ratatoskr.Engine.Storage;
 using Ratatoskr.Protocol.Identifiers;
 using Ratatoskr.Protocol.Messages;
 using Ratatoskr.Protocol.WebSockets;
@@ -42,6 +43,9 @@ internal sealed class Rehearsal
         end.CancelAfter(TimeMax);
         await new Rehearsal(end.Token).PlayAsync().ConfigureAwait(false);
     }
+
+    /// <summary>Reads a document that is not there: how FASTER reads is compiled for our records when it is first done, 55 methods.</summary>
+    public static async Task ReadAsync(IChunkStore store, CancellationToken stop) => await store.LoadAsync(s_id, stop).ConfigureAwait(false);
 
     private async Task PlayAsync()
     {
