@@ -44,15 +44,16 @@ internal ref struct DeltaColumnReader
         long step = _deltas.Value;
         _deltas.Take(rows);
         if (step == IntegerColumnReader.Null) return true;
-        Int128 last = _last + ((Int128)step * rows);
+        long high = Math.BigMul(step, rows, out long change);     // not Int128: methods with it are not compiled ahead
         long first = unchecked(_last + step);
-        if (step is < -uint.MaxValue or > uint.MaxValue || first is < 0 or > uint.MaxValue || last < 0 || last > uint.MaxValue)
+        bool isFar = high != change >> 63 || change is < -uint.MaxValue or > uint.MaxValue;
+        if (isFar || step is < -uint.MaxValue or > uint.MaxValue || first is < 0 or > uint.MaxValue || _last + change is < 0 or > uint.MaxValue)
         {
             Fault = "counter too large";
             return false;
         }
 
-        _last = (long)last;
+        _last += change;
         return true;
     }
 

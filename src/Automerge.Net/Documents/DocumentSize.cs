@@ -66,8 +66,9 @@ public readonly record struct DocumentSize(long Changes, long Rows, long OpSetBy
         IntegerColumnReader reader = new(column, signed: false, 0);
         while (reader.Prepare())
         {
-            Int128 added = reader.Value == IntegerColumnReader.Null ? 0 : (Int128)(reader.Value >> shift) * reader.Remaining;
-            sum = (long)Int128.Min(CountMax, sum + added);
+            long value = reader.Value == IntegerColumnReader.Null ? 0 : reader.Value >> shift;
+            long high = Math.BigMul(value, reader.Remaining, out long added);
+            sum = high != 0 || added is < 0 or > CountMax ? CountMax : Math.Min(CountMax, sum + added);
             reader.Take(reader.Remaining);
         }
 

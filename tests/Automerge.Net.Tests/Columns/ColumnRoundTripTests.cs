@@ -1,3 +1,4 @@
+using System.Buffers;
 using Automerge.Columns;
 using FsCheck;
 using FsCheck.Fluent;
@@ -28,6 +29,31 @@ public class ColumnRoundTripTests
 
             Assert.True(reader.AtEnd, reader.Fault);
         }).QuickCheckThrowOnFailure();
+    }
+
+    // Where the range of counters ends, and where 64 bits do.
+    [Fact]
+    public void Run_of_deltas_is_taken_when_all_of_it_is_a_counter()
+    {
+        long[] edges = [0, 1, 2, 3, 1L << 16, 1L << 31, uint.MaxValue - 1L, uint.MaxValue, 1L << 32, 1L << 33, 1L << 62, long.MaxValue];
+        foreach (long first in edges.Where(edge => edge <= uint.MaxValue))
+        {
+            foreach (long step in edges.Concat(edges.Select(edge => -edge)).Where(step => step != first))
+            {
+                foreach (long rows in edges.Where(edge => edge >= 2))
+                {
+                    Int128 second = (Int128)first + step, last = first + ((Int128)step * rows);
+                    bool isInside = second >= 0 && second <= uint.MaxValue && last >= 0 && last <= uint.MaxValue;
+                    ArrayBufferWriter<byte> column = new();
+                    foreach (long number in (long[])[-1, first, rows, step]) Leb128.WriteSigned(column, number);
+                    DeltaColumnReader reader = new(column.WrittenSpan, 0);
+                    Assert.True(reader.Prepare() && reader.Take(1) && reader.Prepare(), reader.Fault);
+                    bool taken = reader.Take(rows);
+                    Assert.True(isInside == taken, $"{first}, then {rows} times {step}: {reader.Fault}");
+                    Assert.Equal(taken ? null : "counter too large", reader.Fault);
+                }
+            }
+        }
     }
 
     [Fact]
