@@ -1,5 +1,15 @@
 namespace Ratatoskr.Engine;
 
+/// <summary>Why a session is not read from until the next second.</summary>
+internal enum SessionHalt : byte
+{
+    /// <summary>It asked for too many documents that are not there, or not for it.</summary>
+    AbsentDocuments,
+
+    /// <summary>Too many large messages of it were refused.</summary>
+    LargeRefusals,
+}
+
 /// <summary>Why a hello was refused, or a session ended by us.</summary>
 internal enum SessionRefusal : byte
 {

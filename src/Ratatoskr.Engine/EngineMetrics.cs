@@ -37,7 +37,7 @@ public sealed class EngineMetrics : IDisposable
     private readonly Tally _compactionsFailed;
     private readonly Tally _mailboxFull;
     private readonly Tally _sessionPaused;
-    private readonly Tally _sessionHalted;
+    private readonly TallySet<SessionHalt> _sessionsHalted;
     private readonly TallySet<StoreCall> _storeFailures;
     private readonly TallySet<QuotaKind> _quotaExceeded;
     private readonly TallySet<RateLimitKind> _rateLimited;
@@ -67,7 +67,7 @@ public sealed class EngineMetrics : IDisposable
         _compactionsFailed = _meter.CreateTally("ratatoskr.compactions.failed", "{compaction}", "compactions that failed or lost against another writer; nothing has changed");
         _mailboxFull = _meter.CreateTally("ratatoskr.mailboxes.full", "{pause}", "times a sender was held back by a full mailbox");
         _sessionPaused = _meter.CreateTally("ratatoskr.sessions.paused", "{pause}", "times a sender was held back by its own messages that are not handled yet");
-        _sessionHalted = _meter.CreateTally("ratatoskr.sessions.halted", "{pause}", "times a sender was held back until the next second because it asked for too many documents that are not there, or not for it");
+        _sessionsHalted = _meter.CreateTallies<SessionHalt>("ratatoskr.sessions.halted", "{pause}", "reason", "times a sender was held back until the next second");
         _storeFailures = _meter.CreateTallies<StoreCall>("ratatoskr.store.failures", "{call}", "operation", "store calls that failed; what matters is repeated");
         _quotaExceeded = _meter.CreateTallies<QuotaKind>("ratatoskr.quotas.exceeded", "{message}", "quota", "messages and requests refused because of a quota");
         _rateLimited = _meter.CreateTallies<RateLimitKind>("ratatoskr.rate_limits.exceeded", "{refusal}", "limit", "what was refused because of a rate limit");
@@ -127,7 +127,7 @@ public sealed class EngineMetrics : IDisposable
 
     internal void SessionPaused() => _sessionPaused.Add();
 
-    internal void SessionHalted() => _sessionHalted.Add();
+    internal void SessionHalted(SessionHalt reason) => _sessionsHalted.Add(reason);
 
     internal void StoreFailed(StoreCall call) => _storeFailures.Add(call);
 

@@ -38,6 +38,7 @@ internal sealed class ChangeIntake(Shard shard)
             shard.Metrics.Dropped(MessageDrop.InvalidSync);
             link.Session.LogOnce(error!);
             effects.SendError(shard, link.Session, ErrorCodes.InvalidSyncMessage, error!, document.Id);
+            if (input.Bytes > shard.Limits.InlineChangesBytesMax) shard.CountLargeRefusal(link.Session);
             input.Payload.Release();
             return Intake.Done;
         }
@@ -83,6 +84,7 @@ internal sealed class ChangeIntake(Shard shard)
         if (needsWorker)
         {
             shard.HeldBytes += input.Bytes;
+            link.Session.Backlog.HandedToWorker();
             document.Verify(new IngressJob(link, input.Payload, input.Message, document.Content!, shard.HashKey, shard.Limits), effects);
             return Intake.Working;
         }
@@ -171,7 +173,12 @@ internal sealed class ChangeIntake(Shard shard)
         bool ignored = link.IsReadOnly;
         if (document.Content is { } content)
         {
-            if (!ignored && job.Refusal is { } refusal) Refuse(document, link, job.RefusedAs, refusal, effects);
+            if (!ignored && job.Refusal is { } refusal)
+            {
+                Refuse(document, link, job.RefusedAs, refusal, effects);
+                shard.CountLargeRefusal(link.Session);
+            }
+
             ReadOnlySpan<ChangeHash> headsBefore = job.IsTaking ? job.HeadsBefore : content.Graph.Heads;
             if (!link.Closed && SyncMessageReader.TryRead(job.Message.Data.In(job.Payload.Span), out SyncMessageReader reader, out _))
             {
@@ -202,6 +209,7 @@ internal sealed class ChangeIntake(Shard shard)
     public void Release(IngressJob job)
     {
         shard.HeldBytes -= job.Payload.Length;
+        job.Link.Session.Backlog.BackFromWorker();
         job.Payload.Release();
     }
 

@@ -146,6 +146,14 @@ public sealed record EngineLimits
     /// <summary>A session's share of that is no less than so many, however many sessions there are.</summary>
     public int AbsentDocumentsShareMin { get; init; } = 16;
 
+    /// <summary>
+    /// Refused messages that were large or that a worker has looked at, which a session may send a shard within a second; then it is not read from until the next. An honest peer is refused once for a document.
+    /// </summary>
+    public int LargeRefusalsPerSecond { get; init; } = 8;
+
+    /// <summary>The same of all sessions together; beyond it those wait that have sent any more than one.</summary>
+    public int LargeRefusalsPerSecondOfAll { get; init; } = 32;
+
     /// <summary>Ephemeral messages kept for a slow reader; the oldest is dropped.</summary>
     public int EphemeralRingCount { get; init; } = 64;
 

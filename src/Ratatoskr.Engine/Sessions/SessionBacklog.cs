@@ -12,6 +12,7 @@ internal sealed class SessionBacklog : IBufferAccount
     // 16 small messages, or one of any size: what a shard does inline for them takes it a fraction of a millisecond.
     private const int UnhandledMax = 32 << 10;
     private const int MessageOverhead = 2 << 10;
+    private const int WorkerShare = (UnhandledMax / 8) - MessageOverhead;
 
     private long _unhandled;                                  // in mailboxes: bytes and overhead
     private long _held;                                       // the same, and at documents and workers: bytes
@@ -31,6 +32,11 @@ internal sealed class SessionBacklog : IBufferAccount
     {
         if (Interlocked.Add(ref _unhandled, -bytes - MessageOverhead) == 0 && Volatile.Read(ref _room) is not null) Interlocked.Exchange(ref _room, null)?.TrySetResult();
     }
+
+    /// <summary>A worker looks at one, or will: nine at a time, and it is not read from until they are done.</summary>
+    public void HandedToWorker() => Posted(WorkerShare);
+
+    public void BackFromWorker() => Handled(WorkerShare);
 
     /// <summary>It has no room until <see cref="Continue"/>. Calls pair.</summary>
     public void Halt() => Posted(UnhandledMax);

@@ -26,7 +26,10 @@ internal sealed class SessionSlot
     public HashSet<StorageId>? Follows { get; set; }
 
     /// <summary>Documents that the session was told are not there, or not for it, within a second.</summary>
-    public AbsentCount Absent { get; } = new();
+    public CountOfSecond Absent { get; } = new();
+
+    /// <summary>Large messages of the session that were refused within a second.</summary>
+    public CountOfSecond LargeRefusals { get; } = new();
 
     /// <summary>In the runner's list of connections to flush at the end of the turn.</summary>
     public bool Touched { get; set; }

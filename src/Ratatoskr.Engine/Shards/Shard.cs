@@ -42,7 +42,8 @@ internal sealed class Shard
     private readonly Queue<DocumentActor> _ticking = new();
     private readonly Queue<PeerLink> _closing = new();
     private readonly List<PeerSession> _halted = [];
-    private readonly AbsentCount _absent = new();
+    private readonly CountOfSecond _absent = new();
+    private readonly CountOfSecond _largeRefusals = new();
     private readonly FanOut _fanOut;
     private readonly EphemeralRelay _ephemeral;
     private readonly long _budget;
@@ -449,7 +450,23 @@ internal sealed class Shard
         int share = ofAll < Limits.AbsentDocumentsPerSecondOfAll ? Limits.AbsentDocumentsPerSecond : Math.Max(Limits.AbsentDocumentsShareMin, Limits.AbsentDocumentsPerSecondOfAll / _sessions);
         if (ofSession < Math.Min(share, Limits.AbsentDocumentsPerSecond)) return;
         slot.Absent.Clear();
-        Metrics.SessionHalted();
+        Halt(session, SessionHalt.AbsentDocuments);
+    }
+
+    /// <summary>A peer was refused what was large: it takes the server far longer to read than the peer to make up. Who sends many such waits for the next second.</summary>
+    public void CountLargeRefusal(PeerSession session)
+    {
+        if (session.Slots[Index] is not { } slot) return;
+        int ofAll = _largeRefusals.Add(Now), ofSession = slot.LargeRefusals.Add(Now);
+        int share = ofAll < Limits.LargeRefusalsPerSecondOfAll ? Limits.LargeRefusalsPerSecond : Math.Max(2, Limits.LargeRefusalsPerSecondOfAll / _sessions);
+        if (ofSession < Math.Min(share, Limits.LargeRefusalsPerSecond)) return;
+        slot.LargeRefusals.Clear();
+        Halt(session, SessionHalt.LargeRefusals);
+    }
+
+    private void Halt(PeerSession session, SessionHalt reason)
+    {
+        Metrics.SessionHalted(reason);
         session.Backlog.Halt();
         _halted.Add(session);
     }

@@ -39,18 +39,15 @@ internal sealed class WorkerQueue(int concurrency, WorkMemory memory, IWorkSched
 
     void IThreadPoolWorkItem.Execute()
     {
-        while (TryTake(out Entry entry))
+        if (!TryTake(out Entry entry)) return;
+        if (entry.Bytes >= 0 || TryAdmit(ref entry))
         {
-            if (entry.Bytes < 0)
-            {
-                entry = entry with { Bytes = entry.Job.Measure() };
-                if (!TryAdmit(entry)) continue;
-            }
-
             entry.Job.Run();
             memory.Return(entry.Bytes);
             entry.Done(entry.Job);
         }
+
+        scheduler.Schedule(this);             // between two jobs the thread is others', if they wait
     }
 
     // Whoever gives memory back looks here again, so a job that starves is taken up by the last one that has any.
@@ -71,8 +68,9 @@ internal sealed class WorkerQueue(int concurrency, WorkMemory memory, IWorkSched
     }
 
     // Behind a job that starves only those go ahead that need nothing, or it might starve for ever.
-    private bool TryAdmit(in Entry entry)
+    private bool TryAdmit(ref Entry entry)
     {
+        entry = entry with { Bytes = entry.Job.Measure() };
         lock (_gate)
         {
             if ((entry.Bytes == 0 || _starved.Count == 0) && memory.TryReserve(entry.Bytes)) return true;

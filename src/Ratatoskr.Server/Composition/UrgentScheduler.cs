@@ -17,10 +17,18 @@ internal sealed class UrgentScheduler(SocketThreads? threads) : IWorkScheduler
 
     public void Schedule(IThreadPoolWorkItem work, int lane, bool isSmall)
     {
-        if (threads is null || !isSmall || !threads.TryRun(work, lane)) Schedule(work);
+        if (threads is not null && isSmall && threads.TryRun(work, lane)) return;
+        if (threads is not null && YieldingThreads.IsCurrent && threads.TryRun(new ForPool(work), lane)) return;
+        Schedule(work);
     }
 
     public bool TryDefer(IThreadPoolWorkItem work) => SocketThreads.TryRunAfterEvents(work);
 
     public void RunDeferred() => SocketThreads.RunNow();
+
+    // The pool wakes its threads inside a lock. A thread that yields may not have the processor again for long, and whom it wakes would wait for that.
+    private sealed class ForPool(IThreadPoolWorkItem work) : IThreadPoolWorkItem
+    {
+        public void Execute() => ThreadPool.UnsafeQueueUserWorkItem(work, preferLocal: false);
+    }
 }

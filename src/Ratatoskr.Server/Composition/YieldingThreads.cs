@@ -48,8 +48,8 @@ internal sealed class YieldingThreads : PipeScheduler, IWorkScheduler, IDisposab
         s_isOne = true;
         while (_work.Take() is { } work)
         {
+            Thread.Yield();          // else who has woken this thread, and was pushed aside, waits for the end of its time slice (docs/adr/0016)
             work.Execute();
-            Thread.Yield();          // else one that others wait for, pushed aside by whom it has woken itself, waits for the end of a time slice (docs/adr/0016)
         }
     }
 

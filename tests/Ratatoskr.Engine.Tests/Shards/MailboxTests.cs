@@ -141,6 +141,88 @@ public sealed class MailboxTests
     }
 
     [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public async Task Who_is_refused_much_that_is_large_waits_for_the_next_second(bool byWorker)
+    {
+        const int Most = 5;
+        using TestServer server = new(new EngineLimits { LargeRefusalsPerSecond = Most, InlineChangesBytesMax = 0 });
+        TestPeer ann = server.Connect("ann"), bob = server.Connect("bob");
+        bob.Open(Doc);
+        server.Settle();
+        server.Time.Advance(400);                             // ticks come when they come
+        for (int second = 0; second < 3; second++)
+        {
+            Task last = Task.CompletedTask;
+            int sent = 0;
+            for (; last.IsCompleted && sent <= 2 * Most; sent++)
+            {
+                DocumentId id = TestServer.Document($"refused {second} {sent}");
+                if (byWorker) ann.SayChanges(id, [1, 2, 3]);
+                else ann.SaySync(id, [1, 2, 3]);
+                last = ann.Session!.ReceiveAsync(ann.Outbox.Dequeue()).AsTask();
+                server.Scheduler.RunAll();
+            }
+
+            Assert.InRange(sent, Most, Most + 1);             // what a worker refuses is refused when the next is on its way
+            Assert.False(last.IsCompleted);
+            bob.Edit(Doc, "as ever");
+            server.Settle();
+            Assert.Equal(second + 1, server.StoredChanges(Doc).Count);
+
+            server.Time.Advance(second == 0 ? 600 : 1_000);
+            server.Scheduler.RunAll();
+            await last;
+        }
+    }
+
+    [Fact]
+    public async Task When_much_that_is_large_is_refused_to_all_together_those_wait_who_have_sent_two()
+    {
+        using TestServer server = new(new EngineLimits { LargeRefusalsPerSecond = 100, LargeRefusalsPerSecondOfAll = 10, InlineChangesBytesMax = 0 });
+        TestPeer[] peers = [.. Enumerable.Range(0, 12).Select(number => server.Connect($"peer {number}"))];
+        int sent = 0;
+        async Task<bool> IsHeldBackAsync(TestPeer peer)
+        {
+            peer.SaySync(TestServer.Document($"refused {sent++}"), [1, 2, 3]);
+            Task taken = peer.Session!.ReceiveAsync(peer.Outbox.Dequeue()).AsTask();
+            server.Scheduler.RunAll();
+            if (taken.IsCompleted) await taken;
+            return !taken.IsCompleted;
+        }
+
+        foreach (TestPeer peer in peers) Assert.False(await IsHeldBackAsync(peer));
+        foreach (TestPeer peer in peers) Assert.True(await IsHeldBackAsync(peer));
+    }
+
+    [Fact]
+    public async Task Eight_messages_of_a_session_are_at_workers_before_it_waits_for_them()
+    {
+        using TestServer server = new(new EngineLimits { InlineChangesBytesMax = 0 });
+        TestPeer ann = server.Connect("ann");
+        DocumentId[] ids = [.. Enumerable.Range(0, 20).Select(number => TestServer.Document($"large {number}"))];
+        foreach (DocumentId id in ids)
+        {
+            ann.Open(id);
+            ann.Edit(id, "in memory");
+        }
+
+        server.Settle();
+        foreach (DocumentId id in ids) ann.Edit(id, "large");
+
+        Task last = Task.CompletedTask;
+        int sent = 0;
+        for (; last.IsCompleted && ann.Outbox.TryDequeue(out byte[]? message); sent++) last = ann.Session!.ReceiveAsync(message).AsTask();
+        Assert.Equal(9, sent);                                // the ninth is taken, and nothing is read behind it
+        Assert.False(last.IsCompleted);
+
+        server.Scheduler.RunAll();
+        await last;
+        server.Settle();
+        foreach (DocumentId id in ids) Assert.Equal(2, server.StoredChanges(id).Count);
+    }
+
+    [Theory]
     [InlineData(false)]
     [InlineData(true)]
     public void What_waited_for_its_document_counts_after_leaving_too_and_nothing_is_kept(bool loadFails)

@@ -1,8 +1,8 @@
 namespace Ratatoskr.Engine.Shards;
 
-/// <summary>How many answers within a second said that a document is not there, or not for who asked.</summary>
+/// <summary>How often something has happened within a second.</summary>
 /// <remarks>Owned by its shard.</remarks>
-internal sealed class AbsentCount
+internal sealed class CountOfSecond
 {
     private int _count;
     private Timestamp _since;
