@@ -110,7 +110,7 @@ internal sealed class TransportMetrics
         _refused = meter.CreateTallies<UpgradeRefusalCause>("ratatoskr.connections.refused", "{connection}", "reason", "WebSocket upgrades answered with an error");
         _ended = meter.CreateTallies<ConnectionEnd>("ratatoskr.connections.ended", "{connection}", "reason", "WebSockets that have ended or are being closed, by the first reason there was");
         _closeFrames = meter.CreateTallies<SentCloseCode>("ratatoskr.close_frames.sent", "{frame}", "code", "close frames sent, by RFC 6455's name of their code");
-        _cut = meter.CreateTally("ratatoskr.connections.cut", "{connection}", "sockets cut because the peer did not close in time, or was silent");
+        _cut = meter.CreateTally("ratatoskr.connections.cut", "{connection}", "sockets cut because the peer did not close in time, sent on after its end, or was silent");
         _framesReceived = meter.CreateTallies<FrameType>("ratatoskr.frames.received", "{frame}", "type", "whole messages and control frames received");
         _framesSent = meter.CreateTallies<FrameType>("ratatoskr.frames.sent", "{frame}", "type", "messages and control frames queued for sockets");
         _bytesReceived = meter.CreateTally("ratatoskr.network.received", "By", "bytes received after the upgrade, frame headers included");

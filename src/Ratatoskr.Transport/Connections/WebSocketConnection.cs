@@ -17,6 +17,7 @@ internal sealed partial class WebSocketConnection : Swept, IPeerConnection, IOut
 {
     // After a protocol error the input cannot be told apart any more, so the peer's close frame is not seen: it is given this long to fall silent.
     private const int QuietMs = 1000;
+    private const int BytesAfterEndAlways = 1 << 20;
 
     // The clock is read once in so many messages of one read: it costs as much as a ping.
     private const int MessagesPerClock = 16;
@@ -47,6 +48,7 @@ internal sealed partial class WebSocketConnection : Swept, IPeerConnection, IOut
     private int _closing;               // 1: a close frame is queued or the end is near; the sweep cuts at _closeDeadlineMs
     private long _closeDeadlineMs = long.MaxValue;
     private volatile bool _discarding;
+    private long _readAfterEnd;
     private int _drainedUntold;
     private TaskCompletionSource? _probe;   // somebody wants to know whether the peer is alive
     private int _pings;                     // since the last sweep
@@ -295,6 +297,13 @@ internal sealed partial class WebSocketConnection : Swept, IPeerConnection, IOut
 
             ReadOnlySequence<byte> buffer = result.Buffer;
             long length = buffer.Length;
+            if (IsTooMuchAfterEnd(length))
+            {
+                _input.AdvanceTo(buffer.End);
+                Cut();
+                return true;
+            }
+
             int messages = 0;
             busy.Resume();
             _heard = true;
@@ -372,8 +381,15 @@ internal sealed partial class WebSocketConnection : Swept, IPeerConnection, IOut
                 ReadResult result = await _input.ReadAsync().ConfigureAwait(false);
                 busy.Resume();
                 _heard |= !result.Buffer.IsEmpty;
+                bool isTooMuch = IsTooMuchAfterEnd(result.Buffer.Length);
                 _input.AdvanceTo(result.Buffer.End);
                 if (result.IsCompleted || result.IsCanceled) return;
+                if (isTooMuch)
+                {
+                    Cut();
+                    return;
+                }
+
                 if (!busy.Pause()) continue;
                 await LetOthersGoFirst();
                 busy.Restart();
@@ -383,6 +399,13 @@ internal sealed partial class WebSocketConnection : Swept, IPeerConnection, IOut
         {
             Gone(e.Message);
         }
+    }
+
+    // Behind our close frame nothing is heard, but what a peer had begun to send is read, so that it may see the frame: one message. Who goes on is not waited for.
+    private bool IsTooMuchAfterEnd(long length)
+    {
+        if (Volatile.Read(ref _closing) != 0) _readAfterEnd += length;
+        return _readAfterEnd > (long)Options.MessageBytesMax + BytesAfterEndAlways;
     }
 
     private bool TryRead(MessageAssembler assembler, ref ReadOnlySequence<byte> buffer, out WebSocketEvent read)

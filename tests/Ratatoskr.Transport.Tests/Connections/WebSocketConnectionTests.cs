@@ -461,6 +461,33 @@ public sealed class WebSocketConnectionTests
         while (!busy.Noted.Task.IsCompleted) await client.WriteAsync(flood);
     }
 
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public async Task Peer_that_sends_on_after_its_end_is_cut_when_that_is_more_than_a_message(bool understood)
+    {
+        const int Most = 4 << 20, Flood = 1 << 20, SocketsMay = 64 << 20;
+        await using TestServer server = await TestServer.StartAsync(new TransportOptions { MessageBytesMax = Most, PingsPerSecondMax = 1 }, new ManualTime());
+        (RawClient client, TestSession session) = await server.UpgradeRawAsync();
+        using RawClient flooding = client;
+        byte[] ping = RawClient.Frame(Opcode.Ping, default);
+        await client.WriteAsync(understood ? [.. ping, .. ping, .. ping] : [0x82, 0x01, 0x01]);
+        ServerFrame last = await client.ReadFrameAsync();
+        while (last.Opcode == Opcode.Pong) last = await client.ReadFrameAsync();
+        Assert.Equal(Opcode.Close, last.Opcode);
+
+        await client.WriteAsync(RawClient.Frame(Opcode.Binary, new byte[Most]));       // what was on its way already
+        byte[] flood = RawClient.Frame(Opcode.Binary, new byte[Flood]);
+        long sent = 0;
+        await Assert.ThrowsAnyAsync<Exception>(async () =>
+        {
+            for (; sent <= SocketsMay; sent += flood.Length) await client.WriteAsync(flood);
+        });
+        await session.WhenDisconnected;
+        Assert.InRange(sent, 0, SocketsMay);
+        Assert.Equal(1, server.Count("ratatoskr.connections.cut"));
+    }
+
     [Fact]
     public async Task Silent_peer_is_pinged_and_cut_after_two_pings_without_an_answer()
     {
