@@ -10,8 +10,8 @@ namespace Ratatoskr.Engine.Sessions;
 internal sealed class SessionBacklog : IBufferAccount
 {
     // 16 small messages, or one of any size: what a shard does inline for them takes it a fraction of a millisecond.
-    private const int UnhandledMax = 32 << 10;
-    private const int MessageOverhead = 2 << 10;
+    private const int UnhandledMax = 16 << 10;
+    private const int MessageOverhead = 1 << 10;
     private const int WorkerShare = (UnhandledMax / 8) - MessageOverhead;
 
     private long _unhandled;                                  // in mailboxes: bytes and overhead
