@@ -188,6 +188,7 @@ internal sealed unsafe partial class SocketPoller : IDisposable
     private void Run()
     {
         s_current = this;
+        TimeSlice.AskForShort();
         byte* events = stackalloc byte[EventsMax * s_eventBytes];
         while (!_stops)
         {
