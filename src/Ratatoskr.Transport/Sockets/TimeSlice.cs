@@ -8,6 +8,7 @@ internal static unsafe partial class TimeSlice
     private const int OrdinaryPolicy = 0;           // SCHED_OTHER
     private const int ThisThread = 0;
     private const ulong ShortestNs = 100_000;       // Linux takes no less
+    private const ulong NotInherited = 1;           // SCHED_FLAG_RESET_ON_FORK: threads started by this one have ordinary slices
 
     /// <summary>
     /// Short ones for the calling thread: when it is woken it takes the processor from whoever has longer ones, who would keep it until the system's clock ticks (Linux 6.12 and later; before, and elsewhere, nothing changes).
@@ -24,6 +25,7 @@ internal static unsafe partial class TimeSlice
         Attributes mine = default;
         if (SystemCall(get, ThisThread, &mine, sizeof(Attributes), 0) != 0 || mine.Policy != OrdinaryPolicy) return;
         mine.Size = (uint)sizeof(Attributes);
+        mine.Flags |= NotInherited;
         mine.RuntimeNs = ShortestNs;
         _ = SystemCall(set, ThisThread, &mine, 0, 0);
     }
