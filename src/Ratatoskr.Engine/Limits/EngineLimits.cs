@@ -151,8 +151,11 @@ public sealed record EngineLimits
     /// </summary>
     public int LargeRefusalsPerSecond { get; init; } = 8;
 
-    /// <summary>The same of all sessions together; beyond it those wait that have sent any more than one.</summary>
+    /// <summary>The same of all sessions together; beyond it those wait that have sent more than their share.</summary>
     public int LargeRefusalsPerSecondOfAll { get; init; } = 32;
+
+    /// <summary>A session's share of that is no less than so many, however many sessions there are.</summary>
+    public int LargeRefusalsShareMin { get; init; } = 2;
 
     /// <summary>Ephemeral messages kept for a slow reader; the oldest is dropped.</summary>
     public int EphemeralRingCount { get; init; } = 64;

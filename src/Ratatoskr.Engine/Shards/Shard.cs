@@ -445,23 +445,29 @@ internal sealed class Shard
     /// </summary>
     public void CountAbsent(PeerSession session)
     {
-        if (session.Slots[Index] is not { } slot) return;
-        int ofAll = _absent.Add(Now), ofSession = slot.Absent.Add(Now);
-        int share = ofAll < Limits.AbsentDocumentsPerSecondOfAll ? Limits.AbsentDocumentsPerSecond : Math.Max(Limits.AbsentDocumentsShareMin, Limits.AbsentDocumentsPerSecondOfAll / _sessions);
-        if (ofSession < Math.Min(share, Limits.AbsentDocumentsPerSecond)) return;
-        slot.Absent.Clear();
-        Halt(session, SessionHalt.AbsentDocuments);
+        if (session.Slots[Index] is { } slot
+            && IsOverItsShare(_absent, slot.Absent, Limits.AbsentDocumentsPerSecond, Limits.AbsentDocumentsPerSecondOfAll, Limits.AbsentDocumentsShareMin))
+        {
+            Halt(session, SessionHalt.AbsentDocuments);
+        }
     }
 
     /// <summary>A peer was refused what was large: it takes the server far longer to read than the peer to make up. Who sends many such waits for the next second.</summary>
     public void CountLargeRefusal(PeerSession session)
     {
-        if (session.Slots[Index] is not { } slot) return;
-        int ofAll = _largeRefusals.Add(Now), ofSession = slot.LargeRefusals.Add(Now);
-        int share = ofAll < Limits.LargeRefusalsPerSecondOfAll ? Limits.LargeRefusalsPerSecond : Math.Max(2, Limits.LargeRefusalsPerSecondOfAll / _sessions);
-        if (ofSession < Math.Min(share, Limits.LargeRefusalsPerSecond)) return;
-        slot.LargeRefusals.Clear();
-        Halt(session, SessionHalt.LargeRefusals);
+        if (session.Slots[Index] is { } slot
+            && IsOverItsShare(_largeRefusals, slot.LargeRefusals, Limits.LargeRefusalsPerSecond, Limits.LargeRefusalsPerSecondOfAll, Limits.LargeRefusalsShareMin))
+        {
+            Halt(session, SessionHalt.LargeRefusals);
+        }
+    }
+
+    private bool IsOverItsShare(CountOfSecond ofAll, CountOfSecond ofSession, int perSecond, int perSecondOfAll, int shareMin)
+    {
+        int share = ofAll.Add(Now) < perSecondOfAll ? perSecond : Math.Min(perSecond, Math.Max(shareMin, perSecondOfAll / _sessions));
+        if (ofSession.Add(Now) < share) return false;
+        ofSession.Clear();
+        return true;
     }
 
     private void Halt(PeerSession session, SessionHalt reason)

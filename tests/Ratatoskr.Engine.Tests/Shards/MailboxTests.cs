@@ -120,13 +120,10 @@ public sealed class MailboxTests
         TestPeer[] many = [.. Enumerable.Range(0, 3).Select(number => server.Connect($"asks {number}"))];
         TestPeer few = server.Connect("few");
         int asked = 0;
-        async Task<bool> IsHeldBackAsync(TestPeer peer)
+        Task<bool> IsHeldBackAsync(TestPeer peer)
         {
             peer.Open(TestServer.Document($"made up {asked++}"));
-            Task taken = peer.Session!.ReceiveAsync(peer.Outbox.Dequeue()).AsTask();
-            server.Scheduler.RunAll();
-            if (taken.IsCompleted) await taken;
-            return !taken.IsCompleted;
+            return MailboxTests.IsHeldBackAsync(server, peer);
         }
 
         for (int i = 0; i < 6; i++)
@@ -176,23 +173,31 @@ public sealed class MailboxTests
         }
     }
 
-    [Fact]
-    public async Task When_much_that_is_large_is_refused_to_all_together_those_wait_who_have_sent_two()
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public async Task When_much_that_is_large_is_refused_to_all_together_those_wait_who_have_sent_two(bool byWorker)
     {
         using TestServer server = new(new EngineLimits { LargeRefusalsPerSecond = 100, LargeRefusalsPerSecondOfAll = 10, InlineChangesBytesMax = 0 });
         TestPeer[] peers = [.. Enumerable.Range(0, 12).Select(number => server.Connect($"peer {number}"))];
+        TestPeer late = server.Connect("late");
         int sent = 0;
-        async Task<bool> IsHeldBackAsync(TestPeer peer)
+        Task<bool> IsHeldBackAsync(TestPeer peer)
         {
-            peer.SaySync(TestServer.Document($"refused {sent++}"), [1, 2, 3]);
-            Task taken = peer.Session!.ReceiveAsync(peer.Outbox.Dequeue()).AsTask();
-            server.Scheduler.RunAll();
-            if (taken.IsCompleted) await taken;
-            return !taken.IsCompleted;
+            DocumentId id = TestServer.Document($"refused {sent++}");
+            if (byWorker) peer.SayChanges(id, [1, 2, 3]);
+            else peer.SaySync(id, [1, 2, 3]);
+            return MailboxTests.IsHeldBackAsync(server, peer);
         }
 
         foreach (TestPeer peer in peers) Assert.False(await IsHeldBackAsync(peer));
+        if (byWorker)                                         // what a worker refuses is refused when it was taken
+        {
+            foreach (TestPeer peer in peers) Assert.False(await IsHeldBackAsync(peer));
+        }
+
         foreach (TestPeer peer in peers) Assert.True(await IsHeldBackAsync(peer));
+        Assert.False(await IsHeldBackAsync(late));
     }
 
     [Fact]
@@ -386,6 +391,14 @@ public sealed class MailboxTests
         server.Settle();
         Assert.Equal(CloseCode.TryAgainLater, greedy.Connection.ClosedWith);
         Assert.Null(modest.Connection.ClosedWith);
+    }
+
+    private static async Task<bool> IsHeldBackAsync(TestServer server, TestPeer peer)
+    {
+        Task taken = peer.Session!.ReceiveAsync(peer.Outbox.Dequeue()).AsTask();
+        server.Scheduler.RunAll();
+        if (taken.IsCompleted) await taken;
+        return !taken.IsCompleted;
     }
 
     // It must not shrink when it is deflated.
