@@ -1,6 +1,7 @@
 using Microsoft.Extensions.Logging.Abstractions;
 using Ratatoskr.Server.Composition;
 using Ratatoskr.Transport.Sockets;
+using SharedTests.Threads;
 
 namespace Ratatoskr.Server.Tests.Composition;
 
@@ -47,9 +48,4 @@ public sealed class UrgentSchedulerTests
     }
 
     private static TaskCompletionSource NewSource() => new(TaskCreationOptions.RunContinuationsAsynchronously);
-
-    private sealed class Work(Action act) : IThreadPoolWorkItem
-    {
-        public void Execute() => act();
-    }
 }

@@ -2,6 +2,7 @@ using System.IO.Pipelines;
 using System.Net.Sockets;
 using Microsoft.AspNetCore.Connections;
 using Ratatoskr.Transport.Sockets;
+using SharedTests.Threads;
 
 namespace Ratatoskr.Transport.Tests.Sockets;
 

@@ -1,5 +1,6 @@
 using Microsoft.Extensions.Logging.Abstractions;
 using Ratatoskr.Transport.Sockets;
+using SharedTests.Threads;
 
 namespace Ratatoskr.Transport.Tests.Sockets;
 

@@ -1,4 +1,4 @@
-namespace Ratatoskr.Transport.Tests.Sockets;
+namespace SharedTests.Threads;
 
 /// <summary>Something to be run.</summary>
 internal sealed class Work(Action act) : IThreadPoolWorkItem
