@@ -10,13 +10,13 @@ public sealed partial class ChangeGraph
     /// </summary>
     /// <remarks>
     /// A clock says how far a row covers each actor; it is enough, because an actor's changes are each in the past of the next.
-    /// Clocks cost at most 8 bytes a row in all: with many actors they stand further apart.
+    /// Clocks cost at most 4 bytes a row in all: with many actors they stand further apart.
     /// </remarks>
     private sealed class AncestryIndex
     {
         // Steps from a row to clocks on all paths, aimed at.
         private const int DistanceAim = 64;
-        private const int BytesPerRow = 8;
+        private const int BytesPerRow = 4;
         private const int BytesAlways = 4096;
 
         private readonly ChangeGraph _graph;
