@@ -1,5 +1,6 @@
 using Automerge.Changes;
 using Automerge.Documents;
+using Automerge.Sync;
 using Automerge.Values;
 
 namespace Automerge.Comparison;
@@ -19,6 +20,7 @@ internal static class Works
         "build-at-once" => BuildAtOnce(name, times),
         "build-one-by-one" => BuildOneByOne(name, times),
         "remote-edit" => RemoteEdits(Inputs.Document(name), Inputs.Prepared($"{name}.edits"), times),
+        "remote-sync" => RemoteSyncs(Inputs.Document(name), Inputs.Prepared($"{name}.edits"), times),
         "local-edit" or "local-edit-js" => LocalEdits(Inputs.Document(name), times),
         "save" => Save(name, times),
         "compact" => Compact(name, times),
@@ -28,6 +30,7 @@ internal static class Works
         "replay-one" => Replay(commitEach: false),
         "grown-local" => LocalEdits(Inputs.Prepared($"{name}.am"), times),
         "grown-remote" => RemoteEdits(Inputs.Prepared($"{name}.am"), Inputs.Prepared($"{name}.edits"), times),
+        "grown-sync" => RemoteSyncs(Inputs.Prepared($"{name}.am"), Inputs.Prepared($"{name}.edits"), times),
         _ => throw new ArgumentException($"no work '{work}'", nameof(work)),
     };
 
@@ -66,6 +69,36 @@ internal static class Works
         Document document = Document.Load(data, Actor);
         List<ReadOnlyMemory<byte>> changes = Inputs.Chunks(edits);
         return Samples.Timed(times, i => document.ApplyChanges(changes[i].Span));
+    }
+
+    // What a server does for an edit: takes the message in, and makes the answer. Both have had the document before.
+    private static double[] RemoteSyncs(byte[] data, byte[] edits, int times)
+    {
+        Document server = Document.Load(data, Actor), peer = Document.Load(data, Actor);
+        SyncState ofPeer = new(), ofServer = new();
+        List<ReadOnlyMemory<byte>> changes = Inputs.Chunks(edits);
+        while (peer.GenerateSyncMessage(ofServer) is { } said)
+        {
+            server.ReceiveSyncMessage(ofPeer, said);
+            if (server.GenerateSyncMessage(ofPeer) is { } answer) peer.ReceiveSyncMessage(ofServer, answer);
+        }
+
+        double[] samples = new double[times];
+        for (int i = 0; i < times; i++)
+        {
+            peer.ApplyChanges(changes[i].Span);
+            byte[] said = peer.GenerateSyncMessage(ofServer)!;
+            byte[]? answer = null;
+            samples[i] = Samples.Timed(1, _ =>
+            {
+                server.ReceiveSyncMessage(ofPeer, said);
+                answer = server.GenerateSyncMessage(ofPeer);
+            })[0];
+            if (!server.Heads.SequenceEqual(peer.Heads)) throw new InvalidOperationException("the server does not have the edit");
+            peer.ReceiveSyncMessage(ofServer, answer);
+        }
+
+        return samples;
     }
 
     private static double[] LocalEdits(byte[] data, int times)

@@ -55,6 +55,31 @@ const remote = (name, edits, times) => {
   return timed(times, i => handle.applyChanges([changes[i]]))
 }
 
+// What a server does for an edit: takes the message in, and makes the answer, by the functions that automerge-repo calls. Both have had the document before.
+function synced(bytes, edits, times) {
+  let server = A.load(bytes, { actor }), peer = A.load(bytes, { actor }), ofPeer = A.initSyncState(), ofServer = A.initSyncState(), said, answer
+  const changes = chunks(edits)
+  const say = () => { [ofServer, said] = A.generateSyncMessage(peer, ofServer) }
+  const receiveAndAnswer = () => {
+    [server, ofPeer] = A.receiveSyncMessage(server, ofPeer, said);
+    [ofPeer, answer] = A.generateSyncMessage(server, ofPeer)
+  }
+  const hear = () => { if (answer) [peer, ofServer] = A.receiveSyncMessage(peer, ofServer, answer) }
+  for (say(); said; say()) {
+    receiveAndAnswer()
+    hear()
+  }
+
+  return Array.from({ length: times }, (_, i) => {
+    [peer] = A.applyChanges(peer, [changes[i]])
+    say()
+    const [sample] = timed(1, receiveAndAnswer)
+    if (String(A.getHeads(server)) !== String(A.getHeads(peer))) throw new Error("the server does not have the edit")
+    hear()
+    return sample
+  })
+}
+
 function local(bytes, times) {
   const handle = load(bytes), text = textOf(handle)
   return timed(times, i => {
@@ -105,6 +130,7 @@ export const works = {
     })
   },
   "remote-edit": (name, times) => remote(document(name), prepared(`${name}.edits`), times),
+  "remote-sync": (name, times) => synced(document(name), prepared(`${name}.edits`), times),
   "local-edit": (name, times) => local(document(name), times),
   "local-edit-js": (name, times) => {
     let doc = A.load(document(name), { actor })
@@ -145,4 +171,5 @@ export const works = {
   "replay-one": () => replay(false),
   "grown-local": (name, times) => local(prepared(`${name}.am`), times),
   "grown-remote": (name, times) => remote(prepared(`${name}.am`), prepared(`${name}.edits`), times),
+  "grown-sync": (name, times) => synced(prepared(`${name}.am`), prepared(`${name}.edits`), times),
 }
