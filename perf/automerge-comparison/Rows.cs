@@ -25,7 +25,7 @@ internal sealed record Row(string Title, string Work, string Document, int Times
         new("build from changes, all at once: trace-many", "build-at-once", "trace-many", 5, 2, Factor: 3),
         new("the same, one at a time, 20,000", "build-one-by-one", "trace-many", 5, 1, Factor: 60),
         new("one-character remote edit, trace-many", "remote-edit", "trace-many", 1000, 60, AtMost: 40, Unit: "µs"),
-        new("the same, received in a sync message and answered", "remote-sync", "trace-many", 1000, 60, Factor: 1000, Unit: "µs"),
+        new("the same, synced: message received and answered", "synced-edit", "trace-many", 1000, 60, Factor: 1000, Unit: "µs"),
         new("local edit + commit, trace-many", "local-edit", "trace-many", 1000, 300, Unit: "µs"),
         new("the same, 3.5.0 by A.change", "local-edit-js", "trace-many", 1000, 300, Factor: 10, Unit: "µs"),
         new("save after an edit: trace-one", "save", "trace-one", 9, 5, Factor: 1),
@@ -36,8 +36,8 @@ internal sealed record Row(string Title, string Work, string Document, int Times
         new("replay of 259,778 edits, a transaction each", "replay-each", "-", 1, 1, Factor: 3),
         new("replay of 259,778 edits, one transaction", "replay-one", "-", 1, 1, Factor: 3),
         .. from length in (string[])["10000", "100000", "1000000"]
-           from kind in (string[])["local", "remote", "sync"]
-           select new Row($"{(kind == "sync" ? "remote, received and answered" : kind)} edit of a text of {length} characters", $"grown-{kind}", $"grown-{length}", 200, 50, Unit: "µs"),
+           from kind in (string[])["local", "remote", "synced"]
+           select new Row($"{kind} edit of a text of {length} characters", $"grown-{kind}", $"grown-{length}", 200, 50, Unit: "µs"),
     ];
 
     public bool IsMemory => Unit == "MiB";

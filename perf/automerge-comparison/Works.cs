@@ -20,7 +20,7 @@ internal static class Works
         "build-at-once" => BuildAtOnce(name, times),
         "build-one-by-one" => BuildOneByOne(name, times),
         "remote-edit" => RemoteEdits(Inputs.Document(name), Inputs.Prepared($"{name}.edits"), times),
-        "remote-sync" => RemoteSyncs(Inputs.Document(name), Inputs.Prepared($"{name}.edits"), times),
+        "synced-edit" => SyncedEdits(Inputs.Document(name), Inputs.Prepared($"{name}.edits"), times),
         "local-edit" or "local-edit-js" => LocalEdits(Inputs.Document(name), times),
         "save" => Save(name, times),
         "compact" => Compact(name, times),
@@ -30,7 +30,7 @@ internal static class Works
         "replay-one" => Replay(commitEach: false),
         "grown-local" => LocalEdits(Inputs.Prepared($"{name}.am"), times),
         "grown-remote" => RemoteEdits(Inputs.Prepared($"{name}.am"), Inputs.Prepared($"{name}.edits"), times),
-        "grown-sync" => RemoteSyncs(Inputs.Prepared($"{name}.am"), Inputs.Prepared($"{name}.edits"), times),
+        "grown-synced" => SyncedEdits(Inputs.Prepared($"{name}.am"), Inputs.Prepared($"{name}.edits"), times),
         _ => throw new ArgumentException($"no work '{work}'", nameof(work)),
     };
 
@@ -72,7 +72,7 @@ internal static class Works
     }
 
     // What a server does for an edit: takes the message in, and makes the answer. Both have had the document before.
-    private static double[] RemoteSyncs(byte[] data, byte[] edits, int times)
+    private static double[] SyncedEdits(byte[] data, byte[] edits, int times)
     {
         Document server = Document.Load(data, Actor), peer = Document.Load(data, Actor);
         SyncState ofPeer = new(), ofServer = new();

@@ -130,7 +130,7 @@ export const works = {
     })
   },
   "remote-edit": (name, times) => remote(document(name), prepared(`${name}.edits`), times),
-  "remote-sync": (name, times) => synced(document(name), prepared(`${name}.edits`), times),
+  "synced-edit": (name, times) => synced(document(name), prepared(`${name}.edits`), times),
   "local-edit": (name, times) => local(document(name), times),
   "local-edit-js": (name, times) => {
     let doc = A.load(document(name), { actor })
@@ -171,5 +171,5 @@ export const works = {
   "replay-one": () => replay(false),
   "grown-local": (name, times) => local(prepared(`${name}.am`), times),
   "grown-remote": (name, times) => remote(prepared(`${name}.am`), prepared(`${name}.edits`), times),
-  "grown-sync": (name, times) => synced(prepared(`${name}.am`), prepared(`${name}.edits`), times),
+  "grown-synced": (name, times) => synced(prepared(`${name}.am`), prepared(`${name}.edits`), times),
 }
